@@ -1,0 +1,1 @@
+"""How a run goes: one pure function, spread over devices, batch after batch."""

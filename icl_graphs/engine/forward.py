@@ -1,0 +1,169 @@
+"""One pure function from a range of walk indices to observations.
+
+Walks are sampled, written as tokens, read by the model and reduced in a single
+program: nothing but indices goes in, nothing but reduced measurements comes
+out. The function names no device axis, so `parallel` may map it anywhere.
+"""
+
+from collections.abc import Callable
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+import numpy as np
+
+from icl_graphs.models import config as config_lib
+from icl_graphs.models import decoder
+from icl_graphs.probes import class_sums
+from icl_graphs.probes import readout
+from icl_graphs.tasks import graphs
+from icl_graphs.tasks import prompts
+from icl_graphs.tasks import walks
+
+Params = Any
+
+
+class Sums(NamedTuple):
+  """The additive part: adds over batches, devices and hosts.
+
+  Attributes:
+    hidden: class sums of every kept hidden state, per segment of the context.
+    count: number of terms in them.
+  """
+
+  hidden: Float[Array, "K S G n D"]
+  count: Float[Array, "S G n"]
+
+
+class PerWalk(NamedTuple):
+  """The part kept for every walk; see `readout.Scores`."""
+
+  nodes: Int[Array, "B T"]
+  accuracy_full: Float[Array, "B T"]
+  node_mass: Float[Array, "B T"]
+  null_mass: Float[Array, "B T"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """What a pass computes; hashable, one compilation per plan.
+
+  Attributes:
+    decoder: model configuration.
+    layout: how walks are written as tokens.
+    sums: which class sums to keep.
+    layers: K hidden states to keep, 0 (embedding) to L.
+    words: length of every sequence in words or, in pair mode, tokens after BOS.
+    law: how a step of a walk is drawn; pairs are always one plain step.
+    pair_role: in pair mode, occurrences that enter the class sums: "both",
+      "first" or "second" word of a pair.
+  """
+
+  decoder: config_lib.DecoderConfig
+  layout: prompts.Layout
+  sums: class_sums.ClassSums
+  layers: tuple[int, ...]
+  words: int
+  law: walks.StepLaw = walks.StepLaw()
+  pair_role: str = "both"
+
+
+class Task(NamedTuple):
+  """A graph as arrays, and the seed of the walks on it.
+
+  Attributes:
+    table: neighbours of every node.
+    edges: edges[i, j] is true when a step from i to j follows the graph.
+    seed: walks depend on it and on their index only.
+  """
+
+  table: walks.TransitionTable
+  edges: Bool[Array, "n n"]
+  seed: Int[Array, ""]
+
+
+def task(graph: graphs.Graph, seed: int) -> Task:
+  """Bundles a parsed graph and the seed of its walks."""
+  return Task(
+    walks.transition_table(graph),
+    np.asarray(graph.adjacency) > 0,
+    np.asarray(seed, np.uint32),
+  )
+
+
+def sample(plan: Plan, work: Task, walk_index: Int[Array, "B"]):
+  """Samples the walks with these indices and writes them as tokens."""
+  if plan.layout.mode == "pairs":
+    tokens_per_pair = 2 + (plan.layout.separator_id is not None)
+    pairs = -(-plan.words // tokens_per_pair)
+    nodes = walks.sample_pairs(work.table, work.seed, walk_index, pairs=pairs)
+  else:
+    nodes = walks.sample_walks(
+      work.table, work.seed, walk_index, length=plan.words, law=plan.law
+    )
+  batch = prompts.assemble(plan.layout, nodes)
+  positions = plan.layout.offset + plan.words
+  return prompts.Batch(*(x[:, :positions] for x in batch))
+
+
+def observe(
+  plan: Plan,
+  params: Params,
+  batch: prompts.Batch,
+  edges: Bool[Array, "n n"],
+  walk_index: Int[Array, "B"],
+  valid: Bool[Array, "B"],
+) -> tuple[Sums, PerWalk]:
+  """Reads sequences with the model and reduces what it thinks.
+
+  Args:
+    plan: what to compute.
+    params: decoder parameters.
+    batch: tokens, nodes and scored positions.
+    edges: steps that follow the graph.
+    walk_index: decides the group of every sequence.
+    valid: false for padding sequences, which enter no sum.
+
+  Returns:
+    Class sums, and scores at every word (BOS dropped).
+  """
+  model = decoder.Decoder(plan.decoder)
+  groups = class_sums.one_hot_groups(plan.sums, walk_index, valid)
+  summed = batch.nodes
+  if plan.pair_role != "both":
+    first = batch.scored if plan.pair_role == "first" else ~batch.scored
+    summed = jnp.where(first, summed, -1)
+
+  def reduce(hidden):
+    members = class_sums.one_hot_nodes(plan.sums, summed, hidden.dtype)
+    return class_sums.segment_sums(plan.sums, hidden, members, groups)
+
+  final, sums = model.apply({"params": params}, batch.tokens, reduce)
+  if plan.layers != tuple(range(sums.shape[0])):
+    sums = jnp.take(sums, np.asarray(plan.layers), axis=0)
+  members = class_sums.one_hot_nodes(plan.sums, summed, jnp.float32)
+  counts = class_sums.segment_counts(plan.sums, members, groups)
+
+  words = slice(plan.layout.offset, None)
+  log_probs = readout.node_log_probs(
+    final[:, words],
+    decoder.unembedding(params, plan.decoder),
+    np.asarray(plan.layout.node_token_ids, np.int32),
+  )
+  nodes = batch.nodes[:, words]
+  scores = readout.score(log_probs, nodes, batch.scored[:, words], edges)
+  return Sums(sums, counts), PerWalk(nodes, *scores)
+
+
+def build(
+  plan: Plan,
+) -> Callable[..., tuple[Sums, PerWalk]]:
+  """Returns step(params, task, walk_index [B], valid [B])."""
+
+  def step(params, work, walk_index, valid):
+    batch = sample(plan, work, walk_index)
+    return observe(plan, params, batch, work.edges, walk_index, valid)
+
+  return step

@@ -1,0 +1,78 @@
+"""The unfinished run on disk: written atomically, resumed to the same numbers.
+
+Sums are kept in float32 exactly as they stood on the device, so continuing adds
+the same numbers in the same order as a run that was never interrupted.
+"""
+
+import dataclasses
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+
+from icl_graphs import errors
+from icl_graphs.engine import forward
+
+
+@dataclasses.dataclass
+class State:
+  """Observations of walks 0..done-1, on the host.
+
+  Attributes:
+    done: walks that are finished.
+    sums: their class sums (None before the first batch).
+    per_walk: their per-walk arrays, [done, T] each (None likewise).
+  """
+
+  done: int = 0
+  sums: forward.Sums | None = None
+  per_walk: forward.PerWalk | None = None
+
+  def append(self, per_walk: forward.PerWalk) -> None:
+    """Adds the per-walk arrays of the next walks."""
+    if self.per_walk is None:
+      self.per_walk = per_walk
+    else:
+      pairs = zip(self.per_walk, per_walk, strict=True)
+      self.per_walk = forward.PerWalk(*(np.concatenate(p) for p in pairs))
+    self.done = len(self.per_walk.nodes)
+
+
+def save(path: pathlib.Path, state: State, fingerprint: str) -> None:
+  """Writes the state; the old file stays whole until the new one is."""
+  partial = path.with_suffix(".partial")
+  arrays = {f"sums_{k}": v for k, v in state.sums._asdict().items()}
+  arrays |= {f"walk_{k}": v for k, v in state.per_walk._asdict().items()}
+  with open(partial, "wb") as file:
+    np.savez(file, fingerprint=np.array(fingerprint), **arrays)
+    file.flush()
+    os.fsync(file.fileno())
+  os.replace(partial, path)
+
+
+def load(path: pathlib.Path, fingerprint: str) -> State:
+  """Reads the state, or an empty one where there is no file.
+
+  Raises:
+    InputError: the file is damaged or belongs to a run with other settings.
+  """
+  if not path.exists():
+    return State()
+  try:
+    with np.load(path, allow_pickle=False) as stored:
+      arrays = dict(stored)
+  except (ValueError, OSError, zipfile.BadZipFile) as error:
+    raise errors.InputError(
+      f"cannot resume from {path}: {error}; delete it to start again"
+    ) from error
+  if str(arrays.pop("fingerprint", "")) != fingerprint:
+    raise errors.InputError(
+      f"{path} belongs to an unfinished run with other settings; finish that "
+      "run with its own flags, delete the file, or choose another --out"
+    )
+  sums = forward.Sums(*(arrays[f"sums_{k}"] for k in forward.Sums._fields))
+  per_walk = forward.PerWalk(
+    *(arrays[f"walk_{k}"] for k in forward.PerWalk._fields)
+  )
+  return State(len(per_walk.nodes), sums, per_walk)

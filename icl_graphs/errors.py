@@ -1,0 +1,9 @@
+"""The one exception that means "the input is wrong", shared by every room."""
+
+
+class InputError(ValueError):
+  """Bad input: the message names the thing at fault and the remedy.
+
+  Programs under `launch/` print it and exit with status 2. Any other exception
+  that escapes is a bug of this package.
+  """

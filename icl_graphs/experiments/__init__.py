@@ -1,0 +1,1 @@
+"""Recipes: which task, model, probes and analysis make which figure."""

@@ -1,0 +1,1 @@
+"""Whom do we ask: decoders, their checkpoints and where those come from."""

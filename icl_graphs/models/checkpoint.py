@@ -1,0 +1,384 @@
+"""Safetensors to parameters and back, strictly.
+
+Every weight that is missing, unknown, stored twice, misshapen or of the wrong
+type is named in one error; nothing is skipped, guessed or unpickled.
+"""
+
+from collections.abc import Callable
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import tempfile
+from typing import Any
+import warnings
+
+import jax
+import jax.numpy as jnp
+
+# Before safetensors: without it there is no numpy bfloat16 to read into.
+import ml_dtypes  # noqa: F401
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from icl_graphs import errors
+from icl_graphs.models import config as config_lib
+from icl_graphs.models import decoder
+from icl_graphs.models import families
+from icl_graphs.models.families import weights
+
+DTYPES = ("float32", "bfloat16", "float16")
+
+_SINGLE = "model.safetensors"
+_INDEX = "model.safetensors.index.json"
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
+_READABLE = {"F64", "F32", "F16", "BF16"}
+# A thousand names help nobody.
+_SHOWN = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stored:
+  """One weight in a file, by its header."""
+
+  path: pathlib.Path
+  shape: tuple[int, ...]
+  dtype: str
+
+
+def load(
+  folder: pathlib.Path,
+  config: config_lib.DecoderConfig,
+  dtype: str = "float32",
+  place: Callable[[np.ndarray], jax.Array] = jax.device_put,
+) -> decoder.Params:
+  """Reads a model folder (one safetensors file, or shards with an index).
+
+  Layers are stacked on the host one parameter at a time, so that the host holds
+  little more than the largest stacked parameter.
+
+  Args:
+    folder: as returned by `hub.resolve`.
+    config: as returned by `families.read_config` for the same folder.
+    dtype: of all parameters: float32, bfloat16 or float16. Stored weights of
+      another type are rounded to it.
+    place: moves a finished parameter to where it will live; by default the
+      first device.
+
+  Returns:
+    Nested parameters of `decoder.Decoder(config)`.
+
+  Raises:
+    errors.InputError: no safetensors, damaged files, or weights that are not
+      exactly those of this configuration: all problems in one message.
+  """
+  folder = pathlib.Path(folder)
+  if dtype not in DTYPES:
+    raise errors.InputError(
+      f"dtype {dtype!r} is not supported; supported: {', '.join(DTYPES)}"
+    )
+  table = families.table(config)
+  stored, problems = _inventory(folder)
+  problems += _differences(stored, table, config)
+  if problems:
+    raise errors.InputError(
+      f"{folder} does not hold the weights that its config.json describes: "
+      + "; ".join(problems)
+    )
+  params: decoder.Params = {}
+  suspects = []
+  with _Files() as files:
+    for row in table:
+      if row.copy_of is not None:
+        _require_copy(row, stored, files)
+        continue
+      parameter = place(_stack(row, config, stored, files, dtype))
+      if not jnp.isfinite(parameter).all():
+        suspects.append(row.name)
+      _insert(params, row.path, parameter)
+  if suspects:
+    warnings.warn(
+      f"{folder}: NaN or infinite numbers in {_listed(suspects)} as {dtype}",
+      stacklevel=2,
+    )
+  return params
+
+
+def save(
+  folder: pathlib.Path, hf_config: dict[str, Any], params: decoder.Params
+) -> None:
+  """Writes `config.json` and `model.safetensors` in Hugging Face's layout.
+
+  Each file appears under its name only when complete.
+
+  Args:
+    folder: created if absent.
+    hf_config: content of config.json; has to describe these parameters.
+    params: parameters, on any device.
+
+  Raises:
+    errors.InputError: a config this package could not read back, or a folder
+      that cannot be written.
+    ValueError: parameters that are not those of the configuration.
+  """
+  config = families.translate(hf_config)
+  sizes = config.axis_sizes
+  tensors = {}
+  for row in families.table(config):
+    if row.copy_of is not None:
+      continue
+    parameter = np.asarray(_find(params, row.path))
+    layers = (config.num_layers,) if row.per_layer else ()
+    if parameter.shape != layers + row.shape(sizes):
+      raise ValueError(
+        f"{row.path} has shape {parameter.shape}, the configuration says"
+        f" {layers + row.shape(sizes)}"
+      )
+    per_name = parameter if row.per_layer else parameter[None]
+    for name, array in zip(row.names(config.num_layers), per_name, strict=True):
+      # safetensors writes memory as it lies, whatever the strides say.
+      tensors[name] = np.ascontiguousarray(row.write(array, sizes))
+  folder = pathlib.Path(folder)
+  text = json.dumps(hf_config, indent=2, sort_keys=True) + "\n"
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(
+      folder / _SINGLE,
+      lambda path: safetensors.numpy.save_file(
+        tensors, path, metadata={"format": "pt"}
+      ),
+    )
+    _write(
+      folder / "config.json",
+      lambda path: pathlib.Path(path).write_text(text, encoding="utf-8"),
+    )
+  except OSError as error:
+    raise errors.InputError(f"{folder} cannot be written: {error}") from error
+
+
+def _inventory(
+  folder: pathlib.Path,
+) -> tuple[dict[str, _Stored], list[str]]:
+  """All weights of a folder by name, and what is wrong with the files."""
+  paths, index = _files(folder)
+  stored: dict[str, _Stored] = {}
+  duplicates, strays = [], []
+  for path in paths:
+    for name, entry in _header(path).items():
+      if name in stored:
+        duplicates.append(f"{name} ({stored[name].path.name}, {path.name})")
+      elif index is not None and index.get(name, path.name) != path.name:
+        strays.append(f"{name} (in {path.name}, indexed in {index[name]})")
+      stored.setdefault(name, entry)
+  problems = []
+  if duplicates:
+    problems.append(f"stored more than once: {_listed(duplicates)}")
+  if strays:
+    problems.append(f"not where the index says: {_listed(strays)}")
+  return stored, problems
+
+
+def _files(
+  folder: pathlib.Path,
+) -> tuple[list[pathlib.Path], dict[str, str] | None]:
+  """Safetensors files of a folder and, for shards, weight name to file."""
+  if (folder / _SINGLE).exists():
+    return [folder / _SINGLE], None
+  if (folder / _INDEX).exists():
+    index = _index(folder / _INDEX)
+    return [folder / name for name in sorted(set(index.values()))], index
+  others = sorted(folder.glob("*.safetensors"))
+  if len(others) == 1:
+    return others, None
+  if others:
+    raise errors.InputError(
+      f"{folder} has several safetensors files but neither {_SINGLE} nor"
+      f" {_INDEX}; download the index too"
+    )
+  pickles = sorted(p.name for glob in _PICKLES for p in folder.glob(glob))
+  if pickles:
+    raise errors.InputError(
+      f"{folder} has no safetensors, only {_listed(pickles)}: pickle files can"
+      " run code and are not read; convert them (in transformers:"
+      " from_pretrained, then save_pretrained)"
+    )
+  raise errors.InputError(
+    f"{folder} has no *.safetensors file; a model folder holds config.json,"
+    " *.safetensors and tokenizer.json"
+  )
+
+
+def _index(path: pathlib.Path) -> dict[str, str]:
+  """The index's weight map, with plain file names in the same folder only."""
+  try:
+    weight_map = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
+  except OSError as error:
+    raise errors.InputError(f"{path} cannot be read: {error}") from error
+  except (ValueError, RecursionError, KeyError, TypeError) as error:
+    raise errors.InputError(
+      f"{path} is damaged: it has no valid weight_map; download it again"
+    ) from error
+  if not isinstance(weight_map, dict) or not weight_map:
+    raise errors.InputError(f"{path} is damaged: its weight_map is no object")
+  for file in weight_map.values():
+    if not isinstance(file, str) or not re.fullmatch(
+      r"[\w.-]+\.safetensors", file
+    ):
+      raise errors.InputError(
+        f"{path} names the file {file!r}; only *.safetensors files in the same"
+        " folder are read"
+      )
+  return weight_map
+
+
+def _header(path: pathlib.Path) -> dict[str, _Stored]:
+  """Names, shapes and types of a file's weights."""
+  try:
+    with safetensors.safe_open(path, framework="numpy") as file:
+      entries = {}
+      for name in file.keys():  # noqa: SIM118, not a dict
+        view = file.get_slice(name)
+        entries[name] = _Stored(path, tuple(view.get_shape()), view.get_dtype())
+      return entries
+  except (safetensors.SafetensorError, OSError, ValueError) as error:
+    raise errors.InputError(
+      f"{path} is missing, truncated or damaged ({error}); download it again"
+    ) from error
+
+
+def _differences(
+  stored: dict[str, _Stored],
+  table: tuple[weights.Weight, ...],
+  config: config_lib.DecoderConfig,
+) -> list[str]:
+  """What distinguishes the stored weights from the expected ones."""
+  expected, optional = {}, set()
+  for row in table:
+    shape = row.stored_shape(config.axis_sizes)
+    for name in row.names(config.num_layers):
+      expected[name] = shape
+      if row.copy_of is not None:
+        optional.add(name)
+  buffer = re.compile("|".join(families.buffers(config)) or r"(?!)")
+  unknown = [
+    name
+    for name in sorted(stored)
+    if name not in expected and not buffer.fullmatch(name)
+  ]
+  missing = [
+    name for name in expected if name not in stored and name not in optional
+  ]
+  found = [(name, stored[name]) for name in expected if name in stored]
+  misshapen = [
+    f"{name} (is {entry.shape}, should be {expected[name]})"
+    for name, entry in found
+    if entry.shape != expected[name]
+  ]
+  unreadable = [
+    f"{name} ({entry.dtype})"
+    for name, entry in found
+    if entry.dtype not in _READABLE
+  ]
+  kinds = (
+    ("missing", missing),
+    ("unknown", unknown),
+    ("misshapen", misshapen),
+    ("of an unsupported type", unreadable),
+  )
+  return [f"{kind}: {_listed(names)}" for kind, names in kinds if names]
+
+
+class _Files:
+  """Opens each file once, for as long as the loading takes."""
+
+  def __enter__(self):
+    self._open = {}
+    return self
+
+  def __exit__(self, *_):
+    self._open.clear()
+
+  def read(self, name: str, entry: _Stored) -> np.ndarray:
+    try:
+      if entry.path not in self._open:
+        self._open[entry.path] = safetensors.safe_open(
+          entry.path, framework="numpy"
+        )
+      return self._open[entry.path].get_tensor(name)
+    except (safetensors.SafetensorError, OSError) as error:
+      raise errors.InputError(
+        f"{entry.path} is damaged ({error}); download it again"
+      ) from error
+
+
+def _stack(
+  row: weights.Weight,
+  config: config_lib.DecoderConfig,
+  stored: dict[str, _Stored],
+  files: _Files,
+  dtype: str,
+) -> np.ndarray:
+  """One parameter on the host, layers in front."""
+  sizes = config.axis_sizes
+  names = row.names(config.num_layers)
+  # Rounding to float16 may overflow; the caller looks for infinities.
+  with np.errstate(over="ignore"):
+    if not row.per_layer:
+      array = row.read(files.read(names[0], stored[names[0]]), sizes)
+      return np.ascontiguousarray(array.astype(dtype, copy=False))
+    stack = np.empty((len(names), *row.shape(sizes)), dtype)
+    for layer, name in enumerate(names):
+      stack[layer] = row.read(files.read(name, stored[name]), sizes)
+  return stack
+
+
+def _require_copy(
+  row: weights.Weight, stored: dict[str, _Stored], files: _Files
+) -> None:
+  if row.name not in stored:
+    return
+  copy = files.read(row.name, stored[row.name])
+  original = files.read(row.copy_of, stored[row.copy_of])
+  if not np.array_equal(copy, original):
+    raise errors.InputError(
+      f"{stored[row.name].path.parent}: config.json ties {row.name} to"
+      f" {row.copy_of}, but the two differ; set tie_word_embeddings to false"
+      " if the stored head is meant"
+    )
+
+
+def _insert(params: decoder.Params, path: str, parameter: jax.Array) -> None:
+  *parents, last = path.split("/")
+  for parent in parents:
+    params = params.setdefault(parent, {})
+  params[last] = parameter
+
+
+def _find(params: decoder.Params, path: str) -> jax.Array:
+  for part in path.split("/"):
+    params = params[part]
+  return params
+
+
+def _write(path: pathlib.Path, write: Callable[[str], Any]) -> None:
+  """Lets `write` fill a temporary neighbour and renames it to `path`."""
+  handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+  os.close(handle)
+  try:
+    write(temporary)
+    # mkstemp's files are private; a model is for whoever may read the folder.
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(temporary, 0o666 & ~umask)
+    os.replace(temporary, path)
+  except BaseException:
+    os.unlink(temporary)
+    raise
+
+
+def _listed(names: list[str]) -> str:
+  shown = ", ".join(names[:_SHOWN])
+  more = len(names) - _SHOWN
+  return f"{shown} and {more} more" if more > 0 else shown

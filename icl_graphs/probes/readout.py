@@ -1,0 +1,107 @@
+"""Next-word probabilities on the node words, exact over the full vocabulary.
+
+Only n columns of the logits are kept, with the log-sum-exp over the whole
+vocabulary. Logits exist for one chunk of tokens at a time: no [B, T, V] tensor.
+
+Definitions (science of arXiv 2501.00070's code): the full accuracy at a word is
+the softmax mass over the whole vocabulary on the neighbours of the current
+node; `node_mass` is the mass on all node words; the restricted accuracy, a
+softmax over the node words only, is their exact ratio.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Shaped
+
+# Logits of one chunk stay near 64 MB in float32 whatever the vocabulary.
+_CHUNK_ELEMENTS = 2**24
+
+
+class Scores(NamedTuple):
+  """Per position; NaN where the next word is not scored.
+
+  Attributes:
+    accuracy_full: probability of stepping along an edge of the graph.
+    node_mass: probability of any node word.
+    null_mass: what `accuracy_full` becomes on average over all relabellings of
+      the graph's nodes: edge density times the mass on the other nodes.
+  """
+
+  accuracy_full: Float[Array, "B T"]
+  node_mass: Float[Array, "B T"]
+  null_mass: Float[Array, "B T"]
+
+
+def node_log_probs(
+  final: Shaped[Array, "B T D"],
+  unembedding: Shaped[Array, "V D"],
+  node_token_ids: Int[Array, "n"],
+  chunk: int | None = None,
+) -> Float[Array, "B T n"]:
+  """Full-vocabulary log-probabilities of the node words at every position.
+
+  Args:
+    final: hidden states after the final norm.
+    unembedding: rows of the output layer.
+    node_token_ids: token of each node.
+    chunk: tokens whose logits exist at once; default bounds them to 64 MB.
+
+  Returns:
+    log p(word of node | context), in float32.
+  """
+  batch, time, width = final.shape
+  tokens = batch * time
+  if chunk is None:
+    chunk = max(8, _CHUNK_ELEMENTS // unembedding.shape[0])
+  chunk = min(chunk, tokens)
+  chunks = -(-tokens // chunk)
+  flat = final.reshape(tokens, width)
+  flat = jnp.pad(flat, ((0, chunks * chunk - tokens), (0, 0)))
+  precision = (
+    jax.lax.Precision.HIGHEST if final.dtype == jnp.float32 else None
+  )
+
+  def one_chunk(hidden):
+    logits = jnp.einsum(
+      "td,vd->tv",
+      hidden,
+      unembedding,
+      precision=precision,
+      preferred_element_type=jnp.float32,
+    )
+    total = jax.nn.logsumexp(logits, axis=-1, keepdims=True)
+    return jnp.take(logits, node_token_ids, axis=-1) - total
+
+  log_probs = jax.lax.map(one_chunk, flat.reshape(chunks, chunk, width))
+  num_nodes = node_token_ids.shape[0]
+  return log_probs.reshape(-1, num_nodes)[:tokens].reshape(batch, time, -1)
+
+
+def score(
+  log_probs: Float[Array, "B T n"],
+  nodes: Int[Array, "B T"],
+  scored: Bool[Array, "B T"],
+  edges: Bool[Array, "n n"],
+) -> Scores:
+  """Reduces node log-probabilities to accuracies.
+
+  Args:
+    log_probs: `node_log_probs`.
+    nodes: current node, -1 off nodes.
+    scored: positions whose next word the graph determines.
+    edges: edges[i, j] is true when a step from i to j is allowed.
+  """
+  num_nodes = edges.shape[0]
+  probs = jnp.exp(log_probs)
+  current = jnp.maximum(nodes, 0)
+  allowed = jnp.take(edges.astype(probs.dtype), current, axis=0)
+  accuracy = jnp.sum(probs * allowed, axis=-1)
+  mass = jnp.sum(probs, axis=-1)
+  stay = jnp.take_along_axis(probs, current[..., None], axis=-1)[..., 0]
+  density = jnp.sum(edges) / (num_nodes * (num_nodes - 1))
+  null = density.astype(probs.dtype) * (mass - stay)
+  off = jnp.logical_not(scored)
+  nan = jnp.asarray(jnp.nan, probs.dtype)
+  return Scores(*(jnp.where(off, nan, x) for x in (accuracy, mass, null)))

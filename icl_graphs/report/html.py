@@ -1,0 +1,146 @@
+"""One self-contained page: scrub through context and layer and look.
+
+Everything is inlined (styles, scripts, data); nothing is loaded from anywhere.
+"""
+
+import importlib.resources
+import json
+import math
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+import markupsafe
+import xarray as xr
+
+from icl_graphs.report import payload, view, wording
+
+SCRIPTS = ("state.js", "charts.js", "picture.js", "page.js")
+
+
+def write(
+  tree: xr.DataTree,
+  summary: Mapping[str, Any],
+  run: Mapping[str, Any],
+  out: pathlib.Path,
+) -> pathlib.Path:
+  """Write report.html for a run.
+
+  Args:
+    tree: measurements, one group per graph.
+    summary: graph name to flat headline numbers (summary.json). A graph
+      without an entry gets its pictures and curves but no table.
+    run: the run's configuration (run.json), shown as it is.
+    out: folder of the run; made when it does not exist.
+
+  Returns:
+    Path of the page.
+  """
+  graphs = [_focus(one, _entry(summary, one)) for one in view.views(tree)]
+  data = {"graphs": [payload.graph(one) for one in graphs]}
+  text = _environment().get_template("page.html").render(
+    model=_model(graphs, run),
+    graphs=[_headline(one, _entry(summary, one)) for one in graphs],
+    run=_described(run),
+    null_deviations=wording.number(wording.NULL_DEVIATIONS),
+    data=_script_json(data),
+    style=_asset("page.css"),
+    scripts=[_asset(name) for name in SCRIPTS],
+  )
+  out.mkdir(parents=True, exist_ok=True)
+  path = out / "report.html"
+  path.write_text(text, encoding="utf-8")
+  return path
+
+
+def _environment() -> jinja2.Environment:
+  environment = jinja2.Environment(
+    loader=jinja2.FunctionLoader(_text),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+  )
+  environment.filters |= {
+    "number": wording.number,
+    "state": wording.STATES.get,
+  }
+  return environment
+
+
+def _text(name: str) -> str:
+  folder = importlib.resources.files("icl_graphs.report") / "page"
+  return (folder / name).read_text(encoding="utf-8")
+
+
+def _asset(name: str) -> markupsafe.Markup:
+  """Our own styles and scripts: the only text not escaped."""
+  return markupsafe.Markup(_text(name))
+
+
+def _script_json(data: Any) -> markupsafe.Markup:
+  """JSON that stays inside its script element whatever the words are."""
+  text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+  for character in "<>&":
+    text = text.replace(character, f"\\u{ord(character):04x}")
+  return markupsafe.Markup(text)
+
+
+def _entry(summary: Mapping[str, Any], one: view.GraphView) -> Mapping:
+  return summary.get(one.spec) or {}
+
+
+def _focus(one: view.GraphView, entry: Mapping[str, Any]) -> view.GraphView:
+  """The view at the layer and window the summary's numbers belong to."""
+  return view.at(one, entry.get("report_layer"), entry.get("window"))
+
+
+def _model(graphs: list[view.GraphView], run: Mapping[str, Any]) -> str:
+  for one in graphs:
+    if one.dataset.attrs.get("model"):
+      return str(one.dataset.attrs["model"])
+  return str(run.get("model") or "a language model")
+
+
+def _null_spread(one: view.GraphView) -> dict[str, float]:
+  """Spread of each null where the headline was taken."""
+  result = {}
+  for name in wording.MEASURES:
+    spread = one.stat(name, "null_sd")
+    if spread is not None:
+      result[name] = float(spread[one.layer, one.window, -1])
+  return result
+
+
+def _headline(one: view.GraphView, entry: Mapping[str, Any]) -> dict[str, Any]:
+  found = wording.findings(entry, _null_spread(one))
+  layer = one.labels("layer")[one.layer]
+  return {
+    "spec": one.spec,
+    "n": one.size("node"),
+    "where": f"hidden state {layer}, "
+    f"{one.labels('context')[-1]} words of context, "
+    f"window {one.labels('window')[one.window]}",
+    "verdicts": wording.verdicts(found),
+    "rows": [
+      {
+        "name": finding.name,
+        "measure": finding.measure,
+        "value": finding.value,
+        "interval": wording.interval(finding.low, finding.high),
+        "null": finding.null if math.isfinite(finding.null) else None,
+        "state": finding.state,
+      }
+      for finding in found
+    ],
+  }
+
+
+def _described(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+  """The configuration as name and text; nested parts as indented JSON."""
+  rows = []
+  for name, value in payload.plain(run).items():
+    text = value if isinstance(value, str) else json.dumps(value, indent=2)
+    rows.append((name, text))
+  return rows

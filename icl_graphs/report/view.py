@@ -1,0 +1,235 @@
+"""One graph's measurements, read with absences made explicit.
+
+Letters: L layers, W windows, C context checkpoints, n nodes, M modes, T time.
+"""
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Float, Int
+
+CELL = ("layer", "window", "context")
+# Eigenvalues closer than this are one eigenspace: single modes inside it are
+# an arbitrary choice of basis.
+SAME_EIGENVALUE = 1e-6
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Modes:
+  """Laplacian power by eigenspace.
+
+  `eigenvalues` and `multiplicity` are [M]; `power` [L, W, C, M] is the mean
+  over the modes of each eigenspace; `flat` is what every mode would hold if
+  the words had no structure.
+  """
+
+  eigenvalues: Float[np.ndarray, "M"]
+  multiplicity: Int[np.ndarray, "M"]
+  power: Float[np.ndarray, "L W C M"]
+  flat: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GraphView:
+  """A graph's dataset with the layer and window its headline belongs to.
+
+  `layer`, `window` and `context` are positions along their dimensions, not
+  labels.
+  """
+
+  spec: str
+  dataset: xr.Dataset
+  layer: int
+  window: int
+
+  @property
+  def context(self) -> int:
+    return self.size("context") - 1
+
+  @property
+  def slug(self) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", self.spec).strip("_") or "graph"
+
+  def size(self, dim: str) -> int:
+    return self.dataset.sizes.get(dim, 1)
+
+  def labels(self, dim: str) -> list[int]:
+    """Integer labels of a dimension; positions where it has none."""
+    if dim not in self.dataset.coords:
+      return list(range(self.size(dim)))
+    return [int(label) for label in np.atleast_1d(self.dataset[dim].values)]
+
+  @property
+  def words(self) -> list[str]:
+    if "node" not in self.dataset.coords:
+      return [str(node) for node in range(self.size("node"))]
+    return [str(word) for word in self.dataset["node"].values]
+
+  @property
+  def directed(self) -> bool:
+    return bool(self.dataset.attrs.get("directed", False))
+
+  def array(self, name: str, dims: tuple[str, ...]) -> np.ndarray | None:
+    """A variable with exactly these dimensions (length 1 where it lacks one).
+
+    None when the dataset has no such variable.
+    """
+    if name not in self.dataset:
+      return None
+    variable = self.dataset[name]
+    for dim in dims:
+      if dim not in variable.dims:
+        variable = variable.expand_dims(dim)
+    return variable.transpose(*dims).to_numpy()
+
+  def stat(
+    self, name: str, which: str = "value", dims: tuple[str, ...] = CELL
+  ) -> np.ndarray | None:
+    """One statistic of a measurement, [L, W, C] unless told otherwise."""
+    if name not in self.dataset:
+      return None
+    variable = self.dataset[name]
+    if "stat" not in variable.dims:
+      return self.array(name, dims) if which == "value" else None
+    if which not in variable["stat"].values:
+      return None
+    picked = self.dataset[[name]].sel(stat=which)
+    return GraphView(self.spec, picked, 0, 0).array(name, dims)
+
+  def curve(self, name: str, which: str = "value") -> np.ndarray | None:
+    """A measurement along time, [T]."""
+    return self.stat(name, which, ("time",))
+
+  @property
+  def adjacency(self) -> Float[np.ndarray, "n n"]:
+    found = self.array("adjacency", ("node", "node_"))
+    return np.zeros((self.size("node"),) * 2) if found is None else found
+
+  @property
+  def edges(self) -> list[tuple[int, int]]:
+    """Pairs (i, j) to draw: once each, or as i -> j in a directed graph."""
+    linked = self.adjacency > 0
+    if not self.directed:
+      linked = np.triu(linked | linked.T, 1)
+    return [(int(i), int(j)) for i, j in np.argwhere(linked)]
+
+  @property
+  def positions(self) -> Float[np.ndarray, "n 2"]:
+    """The layout of the graph, centred; a circle when none was stored."""
+    n = self.size("node")
+    found = self.array("position", ("node", "xy"))
+    if found is None or not np.isfinite(found).all():
+      angle = 2 * math.pi * np.arange(n) / max(n, 1)
+      found = np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+    return found - found.mean(axis=0)
+
+  @property
+  def scores(self) -> Float[np.ndarray, "L W C n K"] | None:
+    return self.array("pca_scores", (*CELL, "node", "component"))
+
+  @property
+  def explained(self) -> Float[np.ndarray, "L W C K"] | None:
+    return self.array("explained_ratio", (*CELL, "component"))
+
+  @property
+  def enough(self) -> Bool[np.ndarray, "W C n"]:
+    """Whether a node was seen often enough; true where not recorded."""
+    found = self.array("enough", ("window", "context", "node"))
+    if found is None:
+      sizes = [self.size(dim) for dim in ("window", "context", "node")]
+      return np.ones(sizes, bool)
+    return found.astype(bool)
+
+  @property
+  def modes(self) -> Modes | None:
+    """Laplacian power averaged inside eigenspaces, constant mode left out."""
+    power = self.stat("laplacian_power", "value", (*CELL, "mode"))
+    values = self.array("laplacian_eigenvalue", ("mode",))
+    if power is None or values is None:
+      return None
+    kept = values > SAME_EIGENVALUE
+    values, power = values[kept], power[..., kept]
+    starts = np.flatnonzero(
+      np.diff(values, prepend=-np.inf) > SAME_EIGENVALUE * values.max()
+    )
+    multiplicity = np.diff(starts, append=values.size)
+    mean = np.add.reduceat(power, starts, axis=-1) / multiplicity
+    return Modes(values[starts], multiplicity, mean, 1 / max(values.size, 1))
+
+
+def views(tree: xr.DataTree) -> list[GraphView]:
+  """The graphs of a run, in stored order.
+
+  The report layer is the one the dataset names in its attributes, otherwise
+  the hidden state at four fifths of the depth; the report window is the one
+  named, otherwise the first.
+  """
+  return [_view(name, dataset) for name, dataset in _datasets(tree)]
+
+
+def _datasets(tree: xr.DataTree) -> Iterator[tuple[str, xr.Dataset]]:
+  if not tree.children:
+    yield tree.name or "graph", tree.to_dataset()
+  for name, child in tree.children.items():
+    yield name, child.to_dataset()
+
+
+def _view(name: str, dataset: xr.Dataset) -> GraphView:
+  attributes = dataset.attrs
+  spec = str(attributes.get("graph", attributes.get("spec", name)))
+  plain = GraphView(spec, dataset, 0, 0)
+  deep = at(plain, round(0.8 * max(plain.labels("layer"))), None)
+  return at(
+    deep, attributes.get("report_layer"), attributes.get("report_window")
+  )
+
+
+def at(one: GraphView, layer: int | None, window: int | None) -> GraphView:
+  """The same graph, reported at these labels; unknown labels change nothing."""
+  layers, windows = one.labels("layer"), one.labels("window")
+  if layer is not None:
+    nearest = min(range(len(layers)), key=lambda k: abs(layers[k] - layer))
+    one = dataclasses.replace(one, layer=nearest)
+  if window in windows:
+    one = dataclasses.replace(one, window=windows.index(window))
+  return one
+
+
+def log_bins(
+  times: Float[np.ndarray, "T"], values: Float[np.ndarray, "S T"], most: int
+) -> tuple[Float[np.ndarray, "B"], Float[np.ndarray, "S B"]]:
+  """Average curves inside bins that grow with time, for drawing.
+
+  Early times keep one bin each, so the fast part of a curve is not blurred;
+  NaN (unscored) entries are left out of their bin, and a bin with nothing in it
+  is dropped.
+
+  Args:
+    times: [T] increasing, at least 1.
+    values: [S, T] curves.
+    most: largest number of bins.
+
+  Returns:
+    Bin centres [B] and means [S, B].
+  """
+  edges = np.geomspace(times[0], times[-1] + 1, most + 1)
+  index = np.clip(np.digitize(times, edges) - 1, 0, most - 1)
+  used = np.isfinite(values).any(axis=0)
+  centres, means = [], []
+  for bin_index in np.unique(index[used]):
+    inside = (index == bin_index) & used
+    centres.append(np.exp(np.log(times[inside]).mean()))
+    part = values[:, inside]
+    known = np.isfinite(part)
+    total = np.where(known, part, 0).sum(axis=1)
+    count = known.sum(axis=1)
+    mean = np.full(len(part), np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    means.append(mean)
+  if not centres:
+    return np.zeros(0), np.zeros((len(values), 0))
+  return np.array(centres), np.stack(means, axis=1)

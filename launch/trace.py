@@ -1,0 +1,109 @@
+"""Watches a model rewire its concepts on graphs: the main job.
+
+  python -m launch.trace --out=runs/first
+"""
+
+import dataclasses
+import pathlib
+import re
+
+from absl import flags
+
+from icl_graphs.experiments import graph_tracing
+from icl_graphs.probes import class_sums
+from icl_graphs.report import figures
+from icl_graphs.report import html
+from icl_graphs.report import run_folder
+from icl_graphs.report import tables
+from launch import program
+
+_DEFAULT = graph_tracing.Settings()
+_LISTS_OF_NUMBERS = ("contexts", "windows", "layers")
+_HELP = {
+  "model": "Folder, hub id, or bundled:NAME.",
+  "revision": "Branch, tag or commit of a hub model.",
+  "graphs": "Graph specs, e.g. grid:4x4,ring:10,hex:3x3,file:PATH.",
+  "words": "Concept list (paper30, nouns, paper30+nouns, days, ...) or a file.",
+  "word_seed": "Draw words at random with this seed, not in the list's order.",
+  "mode": "walk, or pairs for independent neighbour pairs.",
+  "separator": "Between pairs; empty for none.",
+  "pair_role": "In pair mode: both, first or second words enter the means.",
+  "stay": "Probability of staying at each step (lazy walk).",
+  "teleport": "Probability of jumping to a uniform node at each step.",
+  "hops": "Edges crossed per step.",
+  "non_backtracking": "Never return along the edge just crossed.",
+  "context": "Words per sequence; default 1400 or what the model holds.",
+  "contexts": "Context lengths to measure at; default 12, log-spaced.",
+  "windows": "Windows for class means; default 50,200 (published, in code).",
+  "walks": "Number of walks.",
+  "groups": "Groups of walks, for bootstrap intervals.",
+  "layers": "Hidden states to keep, 0 = embedding; default all.",
+  "report_layer": "Hidden state of the headline numbers; default 4/5 of depth.",
+  "report_window": "Window of the headline numbers; default the smallest.",
+  "dtype": "float32, bfloat16 or float16.",
+  "seed": "Seed of walks and resampling.",
+  "batch_size": "Walks per device and step.",
+  "devices": "Number of devices; default all.",
+  "count_floor": "Nodes with fewer occurrences in a window are flagged.",
+  "resamples": "Bootstrap resamples and label permutations per cell.",
+  "random_weights_control": "Run the same with random weights.",
+}
+
+
+def _define_flags():
+  for field in dataclasses.fields(graph_tracing.Settings):
+    default, text = getattr(_DEFAULT, field.name), _HELP[field.name]
+    if field.name == "graphs":
+      flags.DEFINE_string("graphs", ",".join(default), text)
+    elif field.name in _LISTS_OF_NUMBERS:
+      flags.DEFINE_list(field.name, None, text)
+    elif field.type is bool:
+      flags.DEFINE_bool(field.name, default, text)
+    elif field.type in (int, int | None):
+      flags.DEFINE_integer(field.name, default, text)
+    elif field.type is float:
+      flags.DEFINE_float(field.name, default, text)
+    else:
+      flags.DEFINE_string(field.name, default, text)
+
+
+_define_flags()
+_OUT = flags.DEFINE_string("out", None, "Run folder.", required=True)
+_SAVE_SECONDS = flags.DEFINE_float(
+  "save_seconds", 60.0, "Least time between saves of unfinished work."
+)
+
+
+def settings_from_flags() -> graph_tracing.Settings:
+  """Reads flags into the recipe's settings."""
+  values = {
+    field.name: flags.FLAGS[field.name].value
+    for field in dataclasses.fields(graph_tracing.Settings)
+  }
+  # A comma inside a spec (circulant:12:1,2) is not followed by a family.
+  specs = re.split(r"[;,]\s*(?=[a-z_]+:)", values["graphs"])
+  values["graphs"] = tuple(spec.strip(" ;,") for spec in specs)
+  for name in _LISTS_OF_NUMBERS:
+    if values[name] is not None:
+      values[name] = class_sums.as_lengths(values[name])
+  values["separator"] = values["separator"] or None
+  return graph_tracing.Settings(**values)
+
+
+def main(_):
+  settings = settings_from_flags()
+  out = run_folder.open_folder(pathlib.Path(_OUT.value))
+  prepared = graph_tracing.prepare(settings)
+  for spec in prepared.graphs:
+    print(f"{spec}:{graph_tracing.example_prompt(prepared, spec)} ...")
+  run_folder.write_json(
+    out / "run.json", run_folder.describe(dataclasses.asdict(settings))
+  )
+  tree = graph_tracing.observe(prepared, out, _SAVE_SECONDS.value)
+  summary = graph_tracing.summarise(prepared, tree)
+  run_folder.write_results(out, tree, summary)
+  graph_tracing.forget_state(out)
+
+
+if __name__ == "__main__":
+  program.run(main)

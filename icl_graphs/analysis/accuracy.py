@@ -4,15 +4,15 @@ Arrays are [walk, time]; NaN marks positions that are not scored (in pair mode
 everything but the first word of a pair).
 """
 
-import numpy as np
 from jaxtyping import Float, Int
+import numpy as np
 
 from icl_graphs.analysis import nulls
 
 
 def restricted(
-  full: Float[np.ndarray, "*shape"], mass: Float[np.ndarray, "*shape"]
-) -> Float[np.ndarray, "*shape"]:
+  full: Float[np.ndarray, "..."], mass: Float[np.ndarray, "..."]
+) -> Float[np.ndarray, "..."]:
   """Accuracy under a softmax over the node words only.
 
   Args:
@@ -48,14 +48,14 @@ def group_totals(
 
 
 def mean_with_interval(
-  sums: Float[np.ndarray, "G *shape"],
-  count: Float[np.ndarray, "G *shape"],
+  sums: Float[np.ndarray, "G ..."],
+  count: Float[np.ndarray, "G ..."],
   resamples: int,
   seed: int,
 ) -> tuple[
-  Float[np.ndarray, "*shape"],
-  Float[np.ndarray, "*shape"],
-  Float[np.ndarray, "*shape"],
+  Float[np.ndarray, "..."],
+  Float[np.ndarray, "..."],
+  Float[np.ndarray, "..."],
 ]:
   """Mean over all walks and its bootstrap interval over groups, within [0, 1].
 
@@ -64,15 +64,13 @@ def mean_with_interval(
   """
   value = _ratio(sums.sum(axis=0), count.sum(axis=0))
   replicates = _resampled(sums, count, resamples, seed)
-  low, high = nulls.interval(
-    value, replicates, len(sums), bounds=(0.0, 1.0)
-  )
+  low, high = nulls.interval(value, replicates, len(sums), bounds=(0.0, 1.0))
   return value, low, high
 
 
 def standard_error(
-  sums: Float[np.ndarray, "G *shape"], count: Float[np.ndarray, "G *shape"]
-) -> Float[np.ndarray, "*shape"]:
+  sums: Float[np.ndarray, "G ..."], count: Float[np.ndarray, "G ..."]
+) -> Float[np.ndarray, "..."]:
   """Standard error over groups of the mean; NaN for fewer than two groups."""
   groups = len(sums)
   if groups < 2:
@@ -85,9 +83,7 @@ def standard_error(
 
 def _resampled(sums, count, resamples, seed) -> np.ndarray:
   weights = nulls.bootstrap_weights(len(sums), resamples, seed)
-  return _ratio(
-    np.tensordot(weights, sums, 1), np.tensordot(weights, count, 1)
-  )
+  return _ratio(np.tensordot(weights, sums, 1), np.tensordot(weights, count, 1))
 
 
 def _ratio(sums: np.ndarray, count: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Distances between representations against distances in the graph."""
 
-import numpy as np
 from jaxtyping import Float
+import numpy as np
 
 from icl_graphs import errors
 from icl_graphs.analysis import energy

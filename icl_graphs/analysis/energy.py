@@ -9,8 +9,8 @@ weighted mean. A directed adjacency is symmetrised to (A + A') / 2, which
 leaves sum_ij A_ij |h_i - h_j|^2 unchanged.
 """
 
-import numpy as np
 from jaxtyping import Float
+import numpy as np
 
 from icl_graphs.analysis import gram as gram_lib
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-import numpy as np
 from jaxtyping import Float
+import numpy as np
 
 from icl_graphs import errors
 from icl_graphs.analysis import distances, energy, pca, spectrum

@@ -5,8 +5,8 @@ weighting of the groups then gives class means, and their Gram matrix, without
 going back to the activations.
 """
 
-import numpy as np
 from jaxtyping import Float, Int, Shaped
+import numpy as np
 
 from icl_graphs import errors
 
@@ -92,7 +92,7 @@ def pooled(
   products: Float[np.ndarray, "*batch G n G n"],
   count: Shaped[np.ndarray, "*batch G n"],
   weights: Float[np.ndarray, "R G"] | None = None,
-) -> tuple[Float[np.ndarray, "*batch ..."], Float[np.ndarray, "*batch ..."]]:
+) -> tuple[Float[np.ndarray, "... n n"], Float[np.ndarray, "... n"]]:
   """Gram matrix of class means pooled over groups, h_i = S_i / c_i.
 
   Args:

@@ -12,12 +12,12 @@ import xarray as xr
 
 from icl_graphs import errors
 from icl_graphs.analysis import (
-  accuracy,
   geometry,
   memorisation,
   nulls,
   pca,
   spectrum,
+  time_curves,
 )
 from icl_graphs.analysis import gram as gram_lib
 
@@ -25,7 +25,6 @@ STATS = ("value", "low", "high", "null", "null_sd")
 COMPONENTS = 4
 # Enough for a figure in every cell; the headline gets more.
 HEADLINE_DRAWS = 2000
-ACCURACIES = ("accuracy_full", "accuracy_restricted")
 # Relabelling the nodes leaves these as they are, so they have no null.
 _LABEL_FREE = ("pc12_variance",)
 _CELL = ("layer", "window", "context")
@@ -81,9 +80,10 @@ def derive(
   total = raw["count"].sum("group")
   ds["enough"] = total.transpose("window", "context", "node") >= count_floor
   if "accuracy_full" in raw:
-    ds = ds.merge(_accuracies(raw, max(resamples, 1), headline_draws, seed))
+    curves = time_curves.accuracies(raw, resamples, headline_draws, seed)
+    ds = ds.merge(curves)
   if "nodes" in raw:
-    ds = ds.merge(_baselines(raw, bayes_alpha))
+    ds = ds.merge(time_curves.baselines(raw, bayes_alpha))
   ds = xr.merge([raw, ds], combine_attrs="override")
   ds = ds.assign_coords(stat=list(STATS))
   ds.attrs = dict(raw.attrs) | {
@@ -98,9 +98,7 @@ def derive(
   return ds
 
 
-def headline(
-  ds: xr.Dataset, report_layer: int, window: int
-) -> dict[str, Any]:
+def headline(ds: xr.Dataset, report_layer: int, window: int) -> dict[str, Any]:
   """Headline numbers of one graph, as they stand in summary.json.
 
   Args:
@@ -112,7 +110,8 @@ def headline(
     name to {"value", "low", "high", "null"} (None where undefined) for both
     accuracies and every name in `geometry.NAMES`; then plain entries
     `report_layer`, `window`, `context`, `nodes`, `groups`, `walks` and
-    `smallest_count`, the occurrences of the rarest node.
+    `smallest_count`, the occurrences of the rarest node; None where a
+    recording does not tell.
   """
   for dim, label in (("layer", report_layer), ("window", window)):
     if label not in ds[dim].values:
@@ -122,21 +121,22 @@ def headline(
       )
   cell = ds.sel(layer=report_layer, window=window).isel(context=-1)
   result: dict[str, Any] = {}
-  for name in ACCURACIES:
+  for name in time_curves.FINALS:
     final = f"{name}_final"
     stats = ds[final].values if final in ds else np.full(len(STATS), np.nan)
     result[name] = _entry(stats)
   for name in geometry.NAMES:
     result[name] = _entry(cell[name].values)
-  count = cell["count"].sum("group")
+  known = bool(ds.attrs.get("counts_known", True))
+  fewest = int(cell["count"].sum("group").min())
   result |= {
     "report_layer": int(report_layer),
-    "window": int(window),
-    "context": int(cell["context"]),
-    "nodes": int(ds.sizes["node"]),
-    "groups": int(ds.sizes["group"]),
-    "walks": int(ds.sizes.get("walk", 1)),
-    "smallest_count": int(count.min()),
+    "window": int(window) if known else None,
+    "context": int(cell["context"]) if known else None,
+    "nodes": ds.sizes["node"],
+    "groups": ds.sizes["group"],
+    "walks": ds.sizes.get("walk"),
+    "smallest_count": fewest if known else None,
   }
   return result
 
@@ -287,91 +287,3 @@ def _cell(
       mean, spread = null[name].mean(), null[name].std()
     result[name] = np.array([value[name], low, high, mean, spread])
   return result
-
-
-def _accuracies(
-  raw: xr.Dataset, resamples: int, headline_draws: int, seed: int
-) -> xr.Dataset:
-  def read(name):
-    return raw[name].transpose("walk", "time").values.astype(np.float64)
-
-  full, mass = read("accuracy_full"), read("node_mass")
-  values = {
-    "accuracy_full": full,
-    "accuracy_restricted": accuracy.restricted(full, mass),
-    "node_mass": mass,
-  }
-  chance = {}
-  if "null_mass" in raw:
-    by_chance = read("null_mass")
-    chance = {
-      "accuracy_full": by_chance,
-      "accuracy_restricted": accuracy.restricted(by_chance, mass),
-    }
-  groups = (
-    raw["walk_group"].values
-    if "walk_group" in raw
-    else np.zeros(len(full), np.int64)
-  )
-  end = accuracy.last_fifth(full.shape[1])
-  ds = xr.Dataset()
-  for name, array in values.items():
-    sums = accuracy.group_totals(array, groups)
-    null = chance.get(name, np.full_like(array, np.nan))
-    null_sums = accuracy.group_totals(null, groups)
-    ds[f"{name}_mean"] = (
-      ("time", "stat"),
-      _with_null(*sums, *null_sums, resamples, seed),
-    )
-    if name in ACCURACIES:
-      finals = [part[:, end].sum(axis=1) for part in (*sums, *null_sums)]
-      number = max(resamples, headline_draws)
-      ds[f"{name}_final"] = (("stat",), _with_null(*finals, number, seed))
-  return ds
-
-
-def _with_null(
-  sums, count, null_sums, null_count, resamples, seed
-) -> np.ndarray:
-  """[..., stat]; `null_sd` is the standard error of the null over groups."""
-  found = accuracy.mean_with_interval(sums, count, resamples, seed)
-  null = null_sums.sum(axis=0) / np.where(
-    null_count.sum(axis=0) > 0, null_count.sum(axis=0), np.nan
-  )
-  spread = accuracy.standard_error(null_sums, null_count)
-  return np.stack([*found, null, spread], axis=-1)
-
-
-def _baselines(raw: xr.Dataset, alpha: float) -> xr.Dataset:
-  nodes = raw["nodes"].transpose("walk", "time").values.astype(np.int64)
-  adjacency = raw["adjacency"].transpose("node", "node_").values
-  n = len(adjacency)
-  if nodes.size and (nodes.min() < -1 or nodes.max() >= n):
-    raise errors.InputError(
-      f"'nodes' run from {nodes.min()} to {nodes.max()}; the graph has 0 to "
-      f"{n - 1}, and -1 marks positions without a node"
-    )
-  words = (nodes >= 0).cumsum(axis=1).mean(axis=0)
-  found = memorisation.visits(nodes, adjacency)
-  bayes = memorisation.bayes_accuracy(found, nodes, adjacency, alpha)
-  if "accuracy_full" in raw:
-    scored = np.isfinite(
-      raw["accuracy_full"].transpose("walk", "time").values
-    )
-    bayes = np.where(scored, bayes, np.nan)
-    nodes = np.where(scored, nodes, -1)
-  known = np.isfinite(bayes)
-  count = known.sum(axis=0)
-  return xr.Dataset(
-    {
-      "memorisation_1shot": ("time", memorisation.iid_one_shot(words, n)),
-      "memorisation_2shot": ("time", memorisation.iid_two_shot(words, n)),
-      "seen_once": ("time", memorisation.fraction(found.seen >= 1, nodes)),
-      "seen_twice": ("time", memorisation.fraction(found.seen >= 2, nodes)),
-      "bayes": (
-        "time",
-        np.where(known, bayes, 0).sum(axis=0)
-        / np.where(count > 0, count, np.nan),
-      ),
-    }
-  )

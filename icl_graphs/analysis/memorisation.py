@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-import numpy as np
 from jaxtyping import Bool, Float, Int
+import numpy as np
 
 # Best fit of `bayes` to Llama-3.1-8B's mean accuracy on the 4x4 grid.
 DEFAULT_ALPHA = 0.43
@@ -24,8 +24,8 @@ class Visits(NamedTuple):
 
 
 def iid_one_shot(
-  words: Float[np.ndarray, "*shape"], num_nodes: int
-) -> Float[np.ndarray, "*shape"]:
+  words: Float[np.ndarray, "..."], num_nodes: int
+) -> Float[np.ndarray, "..."]:
   """Probability that a node was seen at least once in x iid words.
 
   p1(x) = 1 - (1 - 1/n)^x, arXiv 2501.00070, equation 4.
@@ -34,8 +34,8 @@ def iid_one_shot(
 
 
 def iid_two_shot(
-  words: Float[np.ndarray, "*shape"], num_nodes: int
-) -> Float[np.ndarray, "*shape"]:
+  words: Float[np.ndarray, "..."], num_nodes: int
+) -> Float[np.ndarray, "..."]:
   """The same for at least twice, equation 5.
 
   p2(x) = p1(x) - (x/n) (1 - 1/n)^(x-1).

@@ -4,8 +4,8 @@ Nulls: the same class means with the node labels permuted. Intervals: the same
 run with its groups of walks resampled.
 """
 
-import numpy as np
 from jaxtyping import Float, Int
+import numpy as np
 from scipy import special
 
 from icl_graphs.analysis import pca
@@ -38,17 +38,19 @@ def bootstrap_weights(
 ) -> Float[np.ndarray, "R G"]:
   """How often each group is drawn when G groups are drawn with replacement."""
   rng = np.random.default_rng(seed)
-  drawn = rng.multinomial(num_groups, np.full(num_groups, 1 / num_groups), count)
+  drawn = rng.multinomial(
+    num_groups, np.full(num_groups, 1 / num_groups), count
+  )
   return drawn.astype(np.float64)
 
 
 def interval(
-  value: Float[np.ndarray, "*batch"],
-  replicates: Float[np.ndarray, "R *batch"],
+  value: Float[np.ndarray, "..."],
+  replicates: Float[np.ndarray, "R ..."],
   num_groups: int,
   level: float = 0.95,
   bounds: tuple[float, float] = (-np.inf, np.inf),
-) -> tuple[Float[np.ndarray, "*batch"], Float[np.ndarray, "*batch"]]:
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
   """Interval for the value from bootstrap replicates over G groups.
 
   Drawing groups with replacement leaves fewer distinct walks in a replicate

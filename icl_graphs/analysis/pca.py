@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-import numpy as np
 from jaxtyping import Float
+import numpy as np
 
 from icl_graphs.analysis import gram as gram_lib
 
@@ -41,8 +41,8 @@ def axes(gram: Float[np.ndarray, "*batch n n"]) -> Axes:
 def scores(found: Axes, components: int) -> Float[np.ndarray, "*batch n k"]:
   """S_k u_k for the first components; zero beyond the n there are."""
   keep = min(components, found.variances.shape[-1])
-  values = (
-    found.vectors[..., :keep] * np.sqrt(found.variances[..., None, :keep])
+  values = found.vectors[..., :keep] * np.sqrt(
+    found.variances[..., None, :keep]
   )
   return _padded(values, components)
 

@@ -6,8 +6,8 @@ eigenvectors are arbitrary. Everything here depends on whole eigenspaces only.
 
 from typing import NamedTuple
 
-import numpy as np
 from jaxtyping import Float
+import numpy as np
 
 from icl_graphs import errors
 from icl_graphs.analysis import energy

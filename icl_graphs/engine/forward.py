@@ -23,6 +23,7 @@ from icl_graphs.tasks import prompts
 from icl_graphs.tasks import walks
 
 Params = Any
+PAIR_ROLES = ("both", "first", "second")
 
 
 class Sums(NamedTuple):

@@ -7,6 +7,7 @@ model and for the same architecture with random weights.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
@@ -27,6 +28,7 @@ from icl_graphs.models import decoder
 from icl_graphs.models import families
 from icl_graphs.models import hub
 from icl_graphs.probes import class_sums
+from icl_graphs.report import run_folder
 from icl_graphs.tasks import graphs
 from icl_graphs.tasks import prompts
 from icl_graphs.tasks import walks
@@ -100,11 +102,8 @@ def prepare(settings: Settings) -> Prepared:
     hops=settings.hops,
     non_backtracking=settings.non_backtracking,
   )
-  if settings.walks < settings.groups:
-    raise errors.InputError(
-      f"{settings.walks} walks cannot fill {settings.groups} groups; raise "
-      "--walks or lower --groups"
-    )
+  _check_numbers(settings)
+  parallel.local_devices(settings.devices)
   folder = hub.resolve(settings.model, revision=settings.revision)
   config = families.read_config(folder)
   tokenizer = hub.load_tokenizer(folder)
@@ -138,6 +137,24 @@ def prepare(settings: Settings) -> Prepared:
   return Prepared(
     settings, folder, config, plans, parsed, report_layer, report_window
   )
+
+
+def _check_numbers(settings: Settings) -> None:
+  if settings.walks < settings.groups:
+    raise errors.InputError(
+      f"{settings.walks} walks cannot fill {settings.groups} groups; raise "
+      "--walks or lower --groups"
+    )
+  if settings.batch_size < 1:
+    raise errors.InputError(f"batch size {settings.batch_size} is below 1")
+  for name, known in (
+    ("pair_role", forward.PAIR_ROLES),
+    ("dtype", checkpoint.DTYPES),
+  ):
+    if (value := getattr(settings, name)) not in known:
+      raise errors.InputError(
+        f"--{name}={value} is not one of {', '.join(known)}"
+      )
 
 
 def _context(settings, config, offset: int) -> int:
@@ -205,18 +222,22 @@ def observe(
   """
   settings = prepared.settings
   devices = parallel.local_devices(settings.devices)
-  loaded = checkpoint.load(prepared.folder, prepared.decoder, settings.dtype)
-  models = {"": loaded}
+  place = functools.partial(parallel.replicate, devices=devices)
+  models = {
+    "": lambda: checkpoint.load(
+      prepared.folder, prepared.decoder, settings.dtype, place
+    )
+  }
   if settings.random_weights_control:
-    models["random_weights"] = decoder.init(
-      prepared.decoder, settings.seed, settings.dtype
+    models["random_weights"] = lambda: place(
+      decoder.init(prepared.decoder, settings.seed, settings.dtype)
     )
   mark = fingerprint(prepared)
   datasets = {}
-  for control, params in models.items():
-    params = parallel.replicate(params, devices)
+  for control, load in models.items():
+    params = load()
     for spec, plan in prepared.plans.items():
-      name = "/".join(filter(None, (group_name(spec), control)))
+      name = "/".join(filter(None, (run_folder.group_name(spec), control)))
       state = run.collect(
         plan,
         params,
@@ -246,17 +267,12 @@ def observe(
   return xr.DataTree.from_dict(datasets)
 
 
-def group_name(spec: str) -> str:
-  """Name of a graph's group in the measurements file."""
-  return spec.replace("/", "|")
-
-
 def summarise(prepared: Prepared, tree: xr.DataTree) -> dict[str, Any]:
   """Headline numbers per graph, each with interval and nulls."""
   at = prepared.report_layer, prepared.report_window
   summary = {}
   for spec in prepared.graphs:
-    node = tree[group_name(spec)]
+    node = tree[run_folder.group_name(spec)]
     headline = measurements.headline(node.to_dataset(), *at)
     if "random_weights" in node.children:
       control = node["random_weights"].to_dataset()

@@ -6,8 +6,8 @@ changes no distance in it, so it may be done to keep a sequence of pictures from
 jumping; nothing measured uses the turned coordinates.
 """
 
-import numpy as np
 from jaxtyping import Float
+import numpy as np
 
 
 def rotation_onto(

@@ -2,11 +2,10 @@
 
 import math
 
-import numpy as np
 from matplotlib import axes as mpl_axes
-from matplotlib import colormaps
+from matplotlib import colormaps, ticker
 from matplotlib import figure as mpl_figure
-from matplotlib import ticker
+import numpy as np
 
 from icl_graphs.report import view, wording
 
@@ -96,6 +95,19 @@ def _by_layer(
       label=f"layer {layers[k]}" + (" (report)" if report else ""),
     )
   _bands(axis, one, "energy_relative", contexts)
+  if one.control is not None:
+    untrained = one.control.stat("energy_relative")
+    if untrained is not None:
+      axis.plot(
+        contexts,
+        untrained[one.layer, one.window],
+        color=GREY,
+        ls=DASHES[3],
+        lw=1.4,
+        marker="x",
+        ms=3.5,
+        label="random weights",
+      )
   axis.axhline(1, color=GREY, ls=":", lw=1)
   axis.set_title("Relative energy (1 = no structure, lower = like the graph)")
   _log_axis(axis, contexts)
@@ -172,7 +184,10 @@ def binned(
   blank = np.full(times.size, math.nan)
   stacked = np.stack([blank if each is None else each for each in found])
   centres, means = view.log_bins(times, stacked, most)
-  kept = [None if each is None else mean for each, mean in zip(found, means)]
+  kept = [
+    None if each is None else mean
+    for each, mean in zip(found, means, strict=True)
+  ]
   return centres, kept
 
 
@@ -228,6 +243,12 @@ def accuracy(one: view.GraphView) -> mpl_figure.Figure | None:
       color={"bayes": "#0f766e"}.get(name, INK if exact else "#9ca3af"),
       label=label,
     )
+  if one.control is not None:
+    at, (value,) = binned(one.control, [("accuracy_full_mean", "value")])
+    if value is not None:
+      axis.plot(
+        at, value, color=GREY, ls=DASHES[3], lw=1.4, label="random weights"
+      )
   chance = (one.adjacency > 0).mean()
   axis.axhline(chance, color=GREY, lw=0.8)
   axis.text(

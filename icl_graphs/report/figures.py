@@ -8,9 +8,9 @@ import pathlib
 import warnings
 
 import matplotlib
+from matplotlib import figure as mpl_figure
 import numpy as np
 import xarray as xr
-from matplotlib import figure as mpl_figure
 
 from icl_graphs.report import curves, gallery, view, wording
 
@@ -40,11 +40,11 @@ STYLE = {
   # A word may hold a dollar sign, which must not start a formula.
   "text.parse_math": False,
 }
-# (variable, title, limits of the colour scale, value with no structure)
+# (variable, title, lower end of the colour scale unless the data go further)
 MAPS = (
-  ("energy_relative", "Relative energy (1 = no structure, low = graph)", None),
-  ("distance_correlation", "Distance correlation (0 = no structure)", (-1, 1)),
-  ("principal_cosine_2", "Principal cosine, smaller (1 = perfect)", (0, 1)),
+  ("energy_relative", "Relative energy (1 = no structure, low = graph)", 0.6),
+  ("distance_correlation", "Distance correlation (0 = no structure)", 0),
+  ("principal_cosine_2", "Principal cosine, smaller (1 = perfect)", 0),
 )
 
 
@@ -91,8 +91,8 @@ def write(tree: xr.DataTree, out: pathlib.Path) -> list[pathlib.Path]:
 def layer_maps(one: view.GraphView) -> mpl_figure.Figure | None:
   """Layers against context: three measures of structure as heat maps."""
   maps = [
-    (title, limits, values[:, one.window])
-    for name, title, limits in MAPS
+    (title, least, values[:, one.window])
+    for name, title, least in MAPS
     if (values := one.stat(name)) is not None
   ]
   if not maps:
@@ -101,18 +101,15 @@ def layer_maps(one: view.GraphView) -> mpl_figure.Figure | None:
   height = 1.9 + 0.16 * min(len(layers), 40)
   figure = mpl_figure.Figure((3.7 * len(maps), height), layout="constrained")
   axes = figure.subplots(1, len(maps), squeeze=False)[0]
-  for axis, (title, limits, values) in zip(axes, maps, strict=True):
+  for axis, (title, least, values) in zip(axes, maps, strict=True):
     finite = values[np.isfinite(values)]
-    if limits is None:
-      reach = max([0.2, *np.abs(finite - 1)])
-      limits = (1 - reach, 1 + reach)
     axis.set_facecolor("white")
     image = axis.imshow(
       np.ma.masked_invalid(values),
       origin="lower",
       aspect="auto",
-      vmin=limits[0],
-      vmax=limits[1],
+      vmin=min([least, *finite]),
+      vmax=max([1, *finite]),
       # Bright always means more of the graph.
       cmap="cividis_r" if title.startswith("Relative") else "cividis",
     )
@@ -170,17 +167,18 @@ def spectrum(one: view.GraphView) -> mpl_figure.Figure | None:
       mec="#b45309",
       label=f"{contexts[first]} words (earliest)",
     )
-  axis.axhline(
-    modes.flat, color="black", ls="--", lw=1, label="flat: 1/(n-1)"
-  )
+  axis.axhline(modes.flat, color="black", ls="--", lw=1, label="flat: 1/(n-1)")
   top = max(now[last].max(), now[first].max(), modes.flat)
   for x, power, count in zip(
-    modes.eigenvalues, now[last], modes.multiplicity, strict=True
+    modes.eigenvalues,
+    np.maximum(now[last], now[first]),
+    modes.multiplicity,
+    strict=True,
   ):
     if count > 1:
       axis.text(
         x,
-        power + 0.02 * top,
+        power + 0.03 * top,
         f"×{count}",
         ha="center",
         va="bottom",

@@ -1,15 +1,17 @@
 """PCA pictures of the words over contexts and layers."""
 
-import numpy as np
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
 from matplotlib import patheffects
 from matplotlib.patches import FancyArrowPatch
+import numpy as np
 
-from icl_graphs.report import alignment, palette, view
+from icl_graphs.report import alignment, palette, placement, view
 
 COLUMNS = 5
-INK = "#1f2937"
+INK, FAINT = "#1f2937", "#9ca3af"
+PANEL, REACH = 2.15, 1.45  # inches; half the side of a picture in its units
+_CORNER = np.array([-1.2, -1.2])
 _HALO = [patheffects.withStroke(linewidth=1.8, foreground="white")]
 
 
@@ -27,7 +29,7 @@ def emergence(one: view.GraphView) -> mpl_figure.Figure | None:
   rows = _rows(one)
   columns = _columns(scores[one.layer])
   figure = mpl_figure.Figure(
-    (2.25 * (len(columns) + 1), 2.4 * len(rows) + 0.75), layout="constrained"
+    (2.25 * (len(columns) + 1), 2.42 * len(rows) + 0.6), layout="constrained"
   )
   grid = figure.subplots(len(rows), len(columns) + 1, squeeze=False)
   colours = palette.by_place(one.positions)
@@ -47,18 +49,19 @@ def emergence(one: view.GraphView) -> mpl_figure.Figure | None:
     for axis, c in zip(row[1:], columns, strict=True):
       _frame(axis)
       turned = scores[k, c] @ turns[k, c]
-      missing = ~np.isfinite(turned).all(axis=1)
-      _points(axis, one, turned, colours, one.enough[one.window, c])
-      _compass(axis, turns[k, c], _ratios(one, k, c))
-      if k == rows[-1]:
+      enough = one.enough[one.window, c]
+      _points(axis, one, turned, colours, enough)
+      if np.isfinite(turned).any():
+        _compass(axis, turns[k, c], _ratios(one, k, c))
+      if k == rows[0]:
         axis.set_title(f"{one.labels('context')[c]} words")
-      if missing.any():
+      if not enough.all():
         axis.text(
-          0.5,
-          0.01,
-          f"{missing.sum()} words not seen often enough",
+          0.98,
+          0.02,
+          f"{np.sum(~enough)} words seen too rarely",
           transform=axis.transAxes,
-          ha="center",
+          ha="right",
           fontsize=6,
           color="#6b7280",
         )
@@ -95,7 +98,7 @@ def _ratios(one: view.GraphView, k: int, c: int) -> np.ndarray:
 
 
 def _frame(axis: mpl_axes.Axes) -> None:
-  axis.set(xticks=[], yticks=[], xlim=(-1.42, 1.42), ylim=(-1.42, 1.42))
+  axis.set(xticks=[], yticks=[], xlim=(-REACH, REACH), ylim=(-REACH, REACH))
   axis.set_aspect("equal")
   axis.spines[:].set_visible(True)
   axis.spines[:].set_color("#e5e7eb")
@@ -109,28 +112,29 @@ def _points(
   enough: np.ndarray,
 ) -> None:
   known = np.isfinite(points).all(axis=1)
-  size = np.abs(points[known]).max() if known.any() else 1.0
-  points = points / (size or 1.0)
+  if not known.any():
+    axis.text(
+      0,
+      0,
+      "no picture: some words\nnot seen yet",
+      ha="center",
+      va="center",
+      color=FAINT,
+    )
+    return
+  low, high = points[known].min(axis=0), points[known].max(axis=0)
+  points = (points - (low + high) / 2) / ((high - low).max() / 2 or 1.0)
   for i, j in one.edges:
-    if not (known[i] and known[j]):
-      continue
-    if one.directed:
-      axis.add_patch(
-        FancyArrowPatch(
-          points[i],
-          points[j],
-          arrowstyle="-|>",
-          mutation_scale=6,
-          shrinkA=3,
-          shrinkB=4,
-          lw=0.7,
-          color="#9ca3af",
-          zorder=1,
-        )
-      )
-    else:
-      axis.plot(*points[[i, j]].T, color="#9ca3af", lw=0.8, zorder=1)
+    if known[i] and known[j]:
+      _edge(axis, points[i], points[j], one.directed)
   small = len(points) > 20
+  size = 5.4 if small else 6.6
+  # Data units per point of font size, for a picture PANEL inches wide.
+  unit = 2 * REACH / (72 * PANEL)
+  widths = np.array([0.6 * size * unit * len(word) for word in one.words])
+  centres = placement.label_centres(
+    points, widths, 1.1 * size * unit, 4.2 * unit, REACH
+  )
   for index in np.flatnonzero(known):
     solid = enough[index]
     axis.plot(
@@ -138,24 +142,42 @@ def _points(
       marker="o",
       ms=4 if small else 5.5,
       mfc=colours[index] if solid else "white",
-      mec=INK if solid else "#9ca3af",
+      mec=INK if solid else FAINT,
       mew=0.5 if solid else 1.0,
       zorder=2,
     )
-    side = 1 if points[index, 0] >= 0 else -1
-    axis.annotate(
+    axis.text(
+      *centres[index],
       one.words[index],
-      points[index],
-      xytext=(4 * side, 3.2 if points[index, 1] >= 0 else -3.2),
-      textcoords="offset points",
-      ha="left" if side > 0 else "right",
-      va="bottom" if points[index, 1] >= 0 else "top",
-      fontsize=5.2 if small else 6.4,
-      color=INK if solid else "#9ca3af",
+      ha="center",
+      va="center",
+      fontsize=size,
+      color=INK if solid else FAINT,
       path_effects=_HALO,
       zorder=3,
-      annotation_clip=True,
+      clip_on=True,
     )
+
+
+def _edge(
+  axis: mpl_axes.Axes, start: np.ndarray, end: np.ndarray, directed: bool
+) -> None:
+  if not directed:
+    axis.plot(*np.stack([start, end]).T, color=FAINT, lw=0.8, zorder=1)
+    return
+  axis.add_patch(
+    FancyArrowPatch(
+      start,
+      end,
+      arrowstyle="-|>",
+      mutation_scale=6,
+      shrinkA=3,
+      shrinkB=4,
+      lw=0.7,
+      color=FAINT,
+      zorder=1,
+    )
+  )
 
 
 def _compass(axis: mpl_axes.Axes, turn: np.ndarray, ratio: np.ndarray) -> None:
@@ -163,11 +185,12 @@ def _compass(axis: mpl_axes.Axes, turn: np.ndarray, ratio: np.ndarray) -> None:
   lines = []
   for row, share, name in zip(turn, ratio, ("PC1", "PC2"), strict=True):
     if np.isfinite(share):
-      lines.append(f"{name} {share:.0%}")
+      stroke = "—" if name == "PC1" else "···"
+      lines.append(f"{stroke} {name} {share:.0%}")
     axis.annotate(
       "",
-      xy=np.array([-1.18, -1.18]) + 0.2 * row,
-      xytext=(-1.18, -1.18),
+      xy=_CORNER + 0.2 * row,
+      xytext=_CORNER,
       arrowprops={
         "arrowstyle": "-|>,head_length=.25,head_width=.12",
         "lw": 1.1 if name == "PC1" else 0.7,
@@ -177,4 +200,4 @@ def _compass(axis: mpl_axes.Axes, turn: np.ndarray, ratio: np.ndarray) -> None:
         "shrinkB": 0,
       },
     )
-  axis.set_xlabel(" · ".join(lines), fontsize=7, labelpad=2)
+  axis.set_xlabel("   ".join(lines), fontsize=7, labelpad=2)

@@ -3,18 +3,18 @@
 Everything is inlined (styles, scripts, data); nothing is loaded from anywhere.
 """
 
+from collections.abc import Mapping
 import importlib.resources
 import json
 import math
 import pathlib
-from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 import markupsafe
 import xarray as xr
 
-from icl_graphs.report import payload, view, wording
+from icl_graphs.report import glossary, payload, view, wording
 
 SCRIPTS = ("state.js", "charts.js", "picture.js", "page.js")
 
@@ -39,14 +39,18 @@ def write(
   """
   graphs = [_focus(one, _entry(summary, one)) for one in view.views(tree)]
   data = {"graphs": [payload.graph(one) for one in graphs]}
-  text = _environment().get_template("page.html").render(
-    model=_model(graphs, run),
-    graphs=[_headline(one, _entry(summary, one)) for one in graphs],
-    run=_described(run),
-    null_deviations=wording.number(wording.NULL_DEVIATIONS),
-    data=_script_json(data),
-    style=_asset("page.css"),
-    scripts=[_asset(name) for name in SCRIPTS],
+  text = (
+    _environment()
+    .get_template("page.html")
+    .render(
+      model=_model(graphs, run),
+      graphs=[_headline(one, _entry(summary, one)) for one in graphs],
+      run=_described(run),
+      null_deviations=wording.number(wording.NULL_DEVIATIONS),
+      data=_script_json(data),
+      style=_asset("page.css"),
+      scripts=[_asset(name) for name in SCRIPTS],
+    )
   )
   out.mkdir(parents=True, exist_ok=True)
   path = out / "report.html"
@@ -106,10 +110,13 @@ def _model(graphs: list[view.GraphView], run: Mapping[str, Any]) -> str:
 def _null_spread(one: view.GraphView) -> dict[str, float]:
   """Spread of each null where the headline was taken."""
   result = {}
-  for name in wording.MEASURES:
+  for name in glossary.MEASURES:
     spread = one.stat(name, "null_sd")
     if spread is not None:
       result[name] = float(spread[one.layer, one.window, -1])
+    final = one.stat(f"{name}_final", "null_sd", ())
+    if final is not None:
+      result[name] = float(final)
   return result
 
 
@@ -123,13 +130,15 @@ def _headline(one: view.GraphView, entry: Mapping[str, Any]) -> dict[str, Any]:
     f"{one.labels('context')[-1]} words of context, "
     f"window {one.labels('window')[one.window]}",
     "verdicts": wording.verdicts(found),
+    "untrained": any(math.isfinite(finding.untrained) for finding in found),
     "rows": [
       {
         "name": finding.name,
         "measure": finding.measure,
         "value": finding.value,
         "interval": wording.interval(finding.low, finding.high),
-        "null": finding.null if math.isfinite(finding.null) else None,
+        "null": finding.null,
+        "untrained": finding.untrained,
         "state": finding.state,
       }
       for finding in found

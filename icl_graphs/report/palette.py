@@ -1,7 +1,7 @@
 """Colours shared by the figures and the page."""
 
-import numpy as np
 from jaxtyping import Float
+import numpy as np
 
 # From OKLab to linear sRGB: B. Ottosson, "A perceptual color space for image
 # processing" (2020).

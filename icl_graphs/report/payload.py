@@ -3,13 +3,13 @@
 Letters: L layers, W windows, C context checkpoints, n nodes, M modes.
 """
 
-import math
 from collections.abc import Mapping
+import math
 from typing import Any
 
 import numpy as np
 
-from icl_graphs.report import alignment, curves, palette, view, wording
+from icl_graphs.report import alignment, curves, glossary, palette, view
 
 STATS = ("value", "low", "high", "null", "null_sd")
 # Measures offered above the energy curve and in the map, in this order.
@@ -61,8 +61,23 @@ def plain(value: Any) -> Any:
 
 
 def graph(one: view.GraphView) -> dict[str, Any]:
-  """Everything the page draws for one graph."""
+  """Everything the page draws for one graph.
+
+  `control`, where an untrained model was measured, replaces the entries of the
+  same name when its weights are chosen.
+  """
+  control = None
+  if one.control is not None:
+    control = {
+      "pictures": _pictures(one.control, 1),
+      "measures": _measures(one.control),
+      "accuracy": _accuracy(one.control),
+      "modes": _modes(one.control),
+    }
+  counts = one.counts
   return {
+    "control": control,
+    "counts": None if counts is None else compact(counts, 6),
     "spec": one.spec,
     "words": one.words,
     "edges": one.edges,
@@ -81,7 +96,7 @@ def graph(one: view.GraphView) -> dict[str, Any]:
       ["".join("01"[int(flag)] for flag in row) for row in rows]
       for rows in one.enough
     ],
-    "pictures": _pictures(one),
+    "pictures": _pictures(one, 3),
     "measures": _measures(one),
     "accuracy": _accuracy(one),
     "modes": _modes(one),
@@ -100,13 +115,13 @@ def _fitted(
   return (points - centre) / (reach or 1.0), centre
 
 
-def _pictures(one: view.GraphView) -> list[dict[str, Any]]:
+def _pictures(one: view.GraphView, most: int) -> list[dict[str, Any]]:
   """One entry per pair of components, with aligned whole-number points."""
   scores, explained = one.scores, one.explained
   if scores is None:
     return []
   result = []
-  for first in range(min(scores.shape[-1] - 1, 3)):
+  for first in range(min(scores.shape[-1] - 1, most)):
     pair = scores[..., first : first + 2]
     points: list = []
     turns: list = []
@@ -143,7 +158,7 @@ def _measures(one: view.GraphView) -> list[dict[str, Any]]:
   for name in CURVES:
     if one.stat(name) is None:
       continue
-    measure = wording.MEASURES[name]
+    measure = glossary.MEASURES[name]
     entry: dict[str, Any] = {
       "name": name,
       "label": measure.label,

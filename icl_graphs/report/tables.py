@@ -1,6 +1,7 @@
 """The short table a program prints when it is done."""
 
 from collections.abc import Mapping
+import math
 from typing import Any
 
 from icl_graphs.report import wording
@@ -8,6 +9,8 @@ from icl_graphs.report import wording
 
 def headline(summary_for_graph: Mapping[str, Any]) -> str:
   """Align one graph's headline numbers: name, value, [low, high], null.
+
+  Where an untrained model was measured too, its values stand in a last column.
 
   Args:
     summary_for_graph: flat summary of one graph (the value under its name in
@@ -23,21 +26,25 @@ def headline(summary_for_graph: Mapping[str, Any]) -> str:
     for name, value in summary_for_graph.items()
     if isinstance(value, str | int | float)
   ]
-  rows = [("", "value", "interval", "null")]
+  found = wording.findings(summary_for_graph)
+  rows = [("", "value", "interval", "null", "random weights")]
   rows += [
     (
-      finding.name,
-      wording.number(finding.value),
-      wording.interval(finding.low, finding.high),
-      wording.number(finding.null),
+      one.name,
+      wording.number(one.value),
+      wording.interval(one.low, one.high),
+      wording.number(one.null),
+      wording.number(one.untrained),
     )
-    for finding in wording.findings(summary_for_graph)
+    for one in found
   ]
-  widths = [max(len(row[column]) for row in rows) for column in range(4)]
+  columns = 5 if any(math.isfinite(one.untrained) for one in found) else 4
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
   lines = [", ".join(facts)] if facts else []
-  for name, value, span, null in rows:
-    lines.append(
-      f"{name:<{widths[0]}}  {value:>{widths[1]}}  "
-      f"{span:<{widths[2]}}  {null:>{widths[3]}}".rstrip()
-    )
+  for row in rows:
+    cells = [
+      f"{cell:<{width}}" if place in (0, 2) else f"{cell:>{width}}"
+      for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+    ]
+    lines.append("  ".join(cells[:columns]).rstrip())
   return "\n".join(lines)

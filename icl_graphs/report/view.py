@@ -6,11 +6,10 @@ Letters: L layers, W windows, C context checkpoints, n nodes, M modes, T time.
 import dataclasses
 import math
 import re
-from collections.abc import Iterator
 
+from jaxtyping import Bool, Float, Int
 import numpy as np
 import xarray as xr
-from jaxtyping import Bool, Float, Int
 
 CELL = ("layer", "window", "context")
 # Eigenvalues closer than this are one eigenspace: single modes inside it are
@@ -27,8 +26,8 @@ class Modes:
   the words had no structure.
   """
 
-  eigenvalues: Float[np.ndarray, "M"]
-  multiplicity: Int[np.ndarray, "M"]
+  eigenvalues: Float[np.ndarray, " M"]
+  multiplicity: Int[np.ndarray, " M"]
   power: Float[np.ndarray, "L W C M"]
   flat: float
 
@@ -38,13 +37,14 @@ class GraphView:
   """A graph's dataset with the layer and window its headline belongs to.
 
   `layer`, `window` and `context` are positions along their dimensions, not
-  labels.
+  labels. `control` holds the same measurements of an untrained model.
   """
 
   spec: str
   dataset: xr.Dataset
-  layer: int
-  window: int
+  layer: int = 0
+  window: int = 0
+  control: "GraphView | None" = None
 
   @property
   def context(self) -> int:
@@ -80,11 +80,7 @@ class GraphView:
     """
     if name not in self.dataset:
       return None
-    variable = self.dataset[name]
-    for dim in dims:
-      if dim not in variable.dims:
-        variable = variable.expand_dims(dim)
-    return variable.transpose(*dims).to_numpy()
+    return _with_dims(self.dataset[name], dims)
 
   def stat(
     self, name: str, which: str = "value", dims: tuple[str, ...] = CELL
@@ -97,8 +93,7 @@ class GraphView:
       return self.array(name, dims) if which == "value" else None
     if which not in variable["stat"].values:
       return None
-    picked = self.dataset[[name]].sel(stat=which)
-    return GraphView(self.spec, picked, 0, 0).array(name, dims)
+    return _with_dims(variable.sel(stat=which), dims)
 
   def curve(self, name: str, which: str = "value") -> np.ndarray | None:
     """A measurement along time, [T]."""
@@ -145,6 +140,16 @@ class GraphView:
     return found.astype(bool)
 
   @property
+  def counts(self) -> Float[np.ndarray, "W C n"] | None:
+    """Occurrences behind each class mean."""
+    if "count" not in self.dataset:
+      return None
+    count = self.dataset["count"]
+    if "group" in count.dims:
+      count = count.sum("group")
+    return _with_dims(count, ("window", "context", "node"))
+
+  @property
   def modes(self) -> Modes | None:
     """Laplacian power averaged inside eigenspaces, constant mode left out."""
     power = self.stat("laplacian_power", "value", (*CELL, "mode"))
@@ -161,47 +166,58 @@ class GraphView:
     return Modes(values[starts], multiplicity, mean, 1 / max(values.size, 1))
 
 
+def _with_dims(variable: xr.DataArray, dims: tuple[str, ...]) -> np.ndarray:
+  for dim in dims:
+    if dim not in variable.dims:
+      variable = variable.expand_dims(dim)
+  return variable.transpose(*dims).to_numpy()
+
+
 def views(tree: xr.DataTree) -> list[GraphView]:
   """The graphs of a run, in stored order.
 
   The report layer is the one the dataset names in its attributes, otherwise
   the hidden state at four fifths of the depth; the report window is the one
-  named, otherwise the first.
+  named, otherwise the first. A child `random_weights` becomes the control.
   """
-  return [_view(name, dataset) for name, dataset in _datasets(tree)]
-
-
-def _datasets(tree: xr.DataTree) -> Iterator[tuple[str, xr.Dataset]]:
   if not tree.children:
-    yield tree.name or "graph", tree.to_dataset()
-  for name, child in tree.children.items():
-    yield name, child.to_dataset()
+    return [_view(tree.name or "graph", tree)]
+  return [_view(name, child) for name, child in tree.children.items()]
 
 
-def _view(name: str, dataset: xr.Dataset) -> GraphView:
+def _view(name: str, tree: xr.DataTree) -> GraphView:
+  dataset = tree.to_dataset()
   attributes = dataset.attrs
   spec = str(attributes.get("graph", attributes.get("spec", name)))
-  plain = GraphView(spec, dataset, 0, 0)
-  deep = at(plain, round(0.8 * max(plain.labels("layer"))), None)
+  one = GraphView(spec, dataset)
+  if "random_weights" in tree.children:
+    control = tree["random_weights"].to_dataset()
+    one = dataclasses.replace(one, control=GraphView(spec, control))
+  one = at(one, round(0.8 * max(one.labels("layer"))), None)
   return at(
-    deep, attributes.get("report_layer"), attributes.get("report_window")
+    one, attributes.get("report_layer"), attributes.get("report_window")
   )
 
 
 def at(one: GraphView, layer: int | None, window: int | None) -> GraphView:
   """The same graph, reported at these labels; unknown labels change nothing."""
   layers, windows = one.labels("layer"), one.labels("window")
+  position, chosen = one.layer, one.window
   if layer is not None:
-    nearest = min(range(len(layers)), key=lambda k: abs(layers[k] - layer))
-    one = dataclasses.replace(one, layer=nearest)
+    position = min(range(len(layers)), key=lambda k: abs(layers[k] - layer))
   if window in windows:
-    one = dataclasses.replace(one, window=windows.index(window))
-  return one
+    chosen = windows.index(window)
+  control = one.control
+  if control is not None:
+    control = dataclasses.replace(control, layer=position, window=chosen)
+  return dataclasses.replace(
+    one, layer=position, window=chosen, control=control
+  )
 
 
 def log_bins(
-  times: Float[np.ndarray, "T"], values: Float[np.ndarray, "S T"], most: int
-) -> tuple[Float[np.ndarray, "B"], Float[np.ndarray, "S B"]]:
+  times: Float[np.ndarray, " T"], values: Float[np.ndarray, "S T"], most: int
+) -> tuple[Float[np.ndarray, " B"], Float[np.ndarray, "S B"]]:
   """Average curves inside bins that grow with time, for drawing.
 
   Early times keep one bin each, so the fast part of a curve is not blurred;

@@ -103,7 +103,7 @@ def dataset(
   for index in np.ndindex(cells):
     k, w, c = index
     t = contexts[c]
-    depth = 1 / (1 + np.exp(-(k - 2.5) * 1.6)) if layers > 1 else 1.0
+    depth = 1 / (1 + np.exp(-(k - 0.35 * layers) * 1.6)) if layers > 1 else 1.0
     grown = strength * depth / (1 + (35 / t) ** 2)
     noise = 0.6 / np.sqrt(min(t, windows[w]) / 10)
     samples = []
@@ -143,6 +143,10 @@ def dataset(
     "enough": (
       ("window", "context", "node"),
       np.ones((len(windows), len(contexts), n), bool),
+    ),
+    "count": (
+      ("window", "context", "group", "node"),
+      np.full((len(windows), len(contexts), 2, n), 9.0),
     ),
     "adjacency": (("node", "node_"), adjacency),
     "position": (("node", "xy"), place),
@@ -208,22 +212,26 @@ def summary(data: xr.Dataset, layer: int = 5, window: int = 0) -> dict:
     else:
       continue
     key = str(name).removesuffix("_mean")
-    result[key] = {
-      which: float(cell.sel(stat=which)) for which in STATS[:4]
-    }
+    result[key] = {which: float(cell.sel(stat=which)) for which in STATS[:4]}
   result["report_layer"] = min(layer, data.sizes["layer"] - 1)
   result["window"] = int(data["window"].values[window])
   return result
 
 
-def run() -> xr.DataTree:
-  """Two graphs that form and one that does not."""
+def run(
+  layers: int = 4, contexts: tuple[int, ...] = (5, 10, 20, 50, 100, 200)
+) -> xr.DataTree:
+  """Two graphs that form, one with a control, and one that does not."""
+  size = {"layers": layers, "contexts": contexts}
   return xr.DataTree.from_dict(
     {
-      "grid:4x4": dataset("grid:4x4", *grid()),
-      "ring:10": dataset("ring:10", *ring(), seed=1),
+      "grid:4x4": dataset("grid:4x4", *grid(), **size),
+      "grid:4x4/random_weights": dataset(
+        "grid:4x4", *grid(), strength=0.0, seed=3, **size
+      ),
+      "ring:10": dataset("ring:10", *ring(), seed=1, **size),
       "hex:3x3": dataset(
-        "a graph that never forms", *grid(5), strength=0.0, seed=2
+        "a graph that never forms", *grid(5), strength=0.0, seed=2, **size
       ),
     }
   )

@@ -1,0 +1,78 @@
+"""Bad settings of the main recipe are refused before weights are read."""
+
+import dataclasses
+import pathlib
+
+import pytest
+
+from icl_graphs import errors
+from icl_graphs.engine import parallel
+from icl_graphs.experiments import graph_tracing
+from icl_graphs.models import checkpoint
+
+GOOD = graph_tracing.Settings(graphs=("grid:3x3",), context=90, walks=24)
+
+
+def prepare(tiny_model, **changes):
+  settings = {"model": str(tiny_model)} | changes
+  return graph_tracing.prepare(dataclasses.replace(GOOD, **settings))
+
+
+@pytest.mark.parametrize(
+  "changes, message",
+  [
+    ({"graphs": ()}, "no graph"),
+    ({"graphs": ("grid:4",)}, "grid:4"),
+    ({"graphs": ("gird:4x4",)}, "gird"),
+    ({"graphs": ("gnp:12:0.01:3",)}, "components"),
+    ({"graphs": ("ring:300",)}, "300"),
+    ({"graphs": ("ring:8",), "words": "days"}, "7"),
+    ({"words": "letters"}, "token"),
+    ({"context": 200}, "128"),
+    ({"context": 0}, "between 1 and 128"),
+    ({"context": 60, "windows": (80,)}, "window 80"),
+    ({"contexts": (10, 95)}, "95"),
+    ({"layers": (0, 7)}, r"\[7\]"),
+    ({"report_layer": 9}, "report_layer"),
+    ({"report_window": 9}, "report_window"),
+    ({"walks": 3}, "groups"),
+    ({"stay": 1.5}, "stay"),
+    ({"hops": 0}, "hops"),
+    ({"mode": "stroll"}, "stroll"),
+    ({"pair_role": "third"}, "third"),
+    ({"model": "/nowhere/at-all"}, "/nowhere/at-all"),
+    ({"model": "bundled:nothing"}, "bundled"),
+    ({"devices": 64}, "64 devices"),
+    ({"dtype": "int8"}, "int8"),
+    ({"batch_size": 0}, "batch"),
+  ],
+)
+def test_refuses(tiny_model, monkeypatch, changes, message):
+  def too_late(*_):
+    raise AssertionError("weights were read before the check")
+
+  monkeypatch.setattr(checkpoint, "load", too_late)
+  with pytest.raises(errors.InputError, match=message):
+    prepare(tiny_model, **changes)
+
+
+def test_defaults_follow_the_paper_where_the_model_allows(tiny_model):
+  prepared = prepare(tiny_model, context=None)
+  plan = prepared.plans["grid:3x3"]
+  assert plan.words == 128  # All the tiny model holds; the paper has 1,400.
+  assert plan.sums.windows == (50,)  # 200 words do not fit.
+  assert plan.layers == (0, 1, 2)
+  assert plan.layout.words[:2] == ("apple", "bird")
+  assert prepared.report_layer == 2
+
+
+def test_prompt_is_shown_as_the_model_reads_it(tiny_model):
+  prepared = prepare(tiny_model)
+  text = graph_tracing.example_prompt(prepared, "grid:3x3")
+  assert text.startswith(" ")
+  assert set(text.split()) <= set(prepared.plans["grid:3x3"].layout.words)
+
+
+def test_devices_default_to_all(tiny_model):
+  assert len(parallel.local_devices(None)) == 4
+  assert pathlib.Path(tiny_model).is_dir()

@@ -1,0 +1,174 @@
+"""The decoder as a function: observation, causality, depth, random weights."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from icl_graphs.models import config as config_lib
+from icl_graphs.models import decoder
+
+CONFIG = config_lib.DecoderConfig(
+  family="llama",
+  vocab_size=37,
+  hidden_size=16,
+  num_layers=3,
+  num_heads=4,
+  num_kv_heads=2,
+  head_size=6,
+  mlp_size=20,
+  max_positions=64,
+  initializer_range=0.3,
+  qkv_bias=True,
+  mlp_bias=True,
+)
+TOKENS = np.random.default_rng(0).integers(0, 37, (2, 11), np.int32)
+
+
+@functools.cache
+def _params(config=CONFIG):
+  return decoder.init(config, 0)
+
+
+def _apply(params, tokens, observe=None, config=CONFIG):
+  return decoder.Decoder(config).apply({"params": params}, tokens, observe)
+
+
+def test_observation_has_one_entry_per_hidden_state():
+  def observe(hidden):
+    return {"sum": hidden.sum(axis=1), "first": hidden[:, 0]}
+
+  final, everything = _apply(_params(), TOKENS, lambda hidden: hidden)
+  again, seen = jax.jit(lambda p, t: _apply(p, t, observe))(_params(), TOKENS)
+  assert final.shape == (2, 11, 16)
+  assert everything.shape == (4, 2, 11, 16)
+  np.testing.assert_allclose(seen["sum"], everything.sum(axis=2), atol=1e-4)
+  np.testing.assert_allclose(seen["first"], everything[:, :, 0], atol=1e-5)
+  np.testing.assert_allclose(final, again, atol=1e-5)
+  np.testing.assert_array_equal(everything[0], _params()["embedding"][TOKENS])
+  assert _apply(_params(), TOKENS)[1] is None
+
+
+def test_final_is_the_norm_of_the_last_hidden_state():
+  final, hidden = _apply(_params(), TOKENS, lambda hidden: hidden)
+  last = np.asarray(hidden[-1], np.float64)
+  scale = np.sqrt(np.square(last).mean(-1, keepdims=True) + CONFIG.norm_epsilon)
+  np.testing.assert_allclose(final, last / scale, atol=1e-5)
+
+
+def test_only_what_is_observed_leaves_the_scan():
+  config = dataclasses.replace(CONFIG, num_layers=24)
+  params = jax.eval_shape(lambda: decoder.init(config, 0))
+  tokens = jax.ShapeDtypeStruct((8, 256), np.int32)
+  hidden_bytes = 8 * 256 * config.hidden_size * 4
+
+  def temporary_bytes(observe):
+    run = jax.jit(lambda p, t: _apply(p, t, observe, config))
+    return (
+      run.lower(params, tokens).compile().memory_analysis().temp_size_in_bytes
+    )
+
+  bare = temporary_bytes(None)
+  reduced = temporary_bytes(lambda hidden: hidden.mean(axis=(0, 1)))
+  assert reduced - bare < hidden_bytes
+  # The observations are written once, where they leave: not copied.
+  kept = temporary_bytes(lambda hidden: hidden[:4])
+  assert kept - bare < (config.num_layers + 1) * hidden_bytes / 2 / 2
+
+
+def test_trace_does_not_grow_with_depth():
+  def equations(num_layers):
+    config = dataclasses.replace(CONFIG, num_layers=num_layers)
+    params = jax.eval_shape(lambda: decoder.init(config, 0))
+    jaxpr = jax.make_jaxpr(
+      lambda p, t: _apply(p, t, lambda hidden: hidden.sum(), config)
+    )(params, TOKENS)
+    return str(jaxpr).count("\n")
+
+  assert equations(2) == equations(16)
+
+
+def test_future_tokens_have_no_influence():
+  # One-hot tokens make the input differentiable.
+  params = _params()
+
+  def logits(one_hot, position):
+    embedded = jnp.einsum("btv,vd->btd", one_hot, params["embedding"])
+    # The embedding table becomes the sequence itself, looked up by position.
+    table = embedded.reshape(-1, CONFIG.hidden_size)
+    config = dataclasses.replace(CONFIG, vocab_size=table.shape[0])
+    ids = jnp.arange(table.shape[0]).reshape(TOKENS.shape)
+    final, _ = _apply(
+      params | {"embedding": table, "unembedding": table},
+      ids,
+      config=config,
+    )
+    return jnp.square(final[:, position]).sum() + final[:, position].sum()
+
+  one_hot = jax.nn.one_hot(TOKENS, CONFIG.vocab_size)
+  for position in (0, 4, 10):
+    gradient = np.abs(jax.grad(logits)(one_hot, position)).sum(axis=(0, 2))
+    assert (gradient[: position + 1] > 0).all()
+    assert (gradient[position + 1 :] == 0).all()
+
+
+def test_every_parameter_gets_a_gradient():
+  def loss(params):
+    final, _ = _apply(params, TOKENS)
+    logits = decoder.logits(params, CONFIG, final)
+    return -jax.nn.log_softmax(logits)[0, :, 1].sum()
+
+  for path, leaf in jax.tree_util.tree_leaves_with_path(
+    jax.jit(jax.grad(loss))(_params())
+  ):
+    assert np.isfinite(leaf).all()
+    # A constant added to every key leaves the softmax as it is, but rotation
+    # makes it differ by position: even the key's bias has a gradient.
+    assert np.abs(leaf).max() > 1e-7, jax.tree_util.keystr(path)
+
+
+def test_random_parameters():
+  params = _params(dataclasses.replace(CONFIG, hidden_size=256))
+  query = np.asarray(params["blocks"]["attention"]["query"]["kernel"])
+  assert query.shape == (3, 256, 4, 6)
+  assert abs(query.std() - CONFIG.initializer_range) < 0.01
+  assert not np.allclose(query[0], query[1])
+  assert (params["blocks"]["mlp_norm"]["weight"] == 1).all()
+  assert (params["blocks"]["attention"]["key"]["bias"] == 0).all()
+  half = decoder.init(CONFIG, 1, "bfloat16")
+  assert {leaf.dtype for leaf in jax.tree.leaves(half)} == {jnp.bfloat16.dtype}
+  final, _ = _apply(half, TOKENS)
+  assert final.dtype == jnp.bfloat16
+
+
+def test_unembedding_is_the_embedding_where_tied():
+  params = _params()
+  assert decoder.unembedding(params, CONFIG) is params["unembedding"]
+  tied = dataclasses.replace(CONFIG, tied=True)
+  params = decoder.init(tied, 0)
+  assert "unembedding" not in params
+  assert decoder.unembedding(params, tied) is params["embedding"]
+
+
+def test_token_beyond_the_vocabulary_is_not_another_word():
+  final, _ = _apply(_params(), np.array([[1, 37]], np.int32))
+  assert np.isfinite(final[0, 0]).all() and np.isnan(final[0, 1]).all()
+
+
+@pytest.mark.parametrize("precision", ["default", "highest"])
+def test_precision_of_float32_products_is_the_config_s(precision):
+  config = dataclasses.replace(CONFIG, precision=precision)
+  text = (
+    jax.jit(lambda p, t: _apply(p, t, config=config))
+    .lower(_params(), TOKENS)
+    .as_text()
+  )
+  products = [line for line in text.splitlines() if "dot_general" in line]
+  assert len(products) >= 9
+  for line in products:
+    assert ("precision = [HIGHEST, HIGHEST]" in line) == (
+      precision == "highest"
+    ), line

@@ -1,0 +1,32 @@
+"""Starting programs of `launch/` as a user would."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+
+
+def launch(program: str, *flags: str, wait: bool = True, **extra):
+  """Starts `python -m launch.PROGRAM` as a user would, on two devices."""
+  command = [sys.executable, "-W", "error::DeprecationWarning:icl_graphs"]
+  environment = os.environ | {
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    "JAX_PLATFORMS": "cpu",
+  }
+  process = subprocess.Popen(
+    [*command, "-m", f"launch.{program}", *flags],
+    cwd=REPOSITORY,
+    env=environment,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    **extra,
+  )
+  if not wait:
+    return process
+  output, problems = process.communicate(timeout=300)
+  return subprocess.CompletedProcess(
+    command, process.returncode, output, problems
+  )

@@ -1,0 +1,360 @@
+"""Walks: edges only, the right frequencies, and independence of batches."""
+
+import functools
+import hashlib
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+from icl_graphs import errors
+from icl_graphs.tasks import graphs, walks
+
+_WEIGHTED = np.array(
+  [[0, 5, 1, 0], [5, 0, 0.5, 2], [1, 0.5, 0, 0.01], [0, 2, 0.01, 0]]
+)
+_DIRECTED = np.array([[0, 3.0, 1, 0], [0, 0, 1, 0], [0, 1, 0, 2], [1, 0, 0, 0]])
+
+
+@functools.cache
+def _sample(law=None, count=256, length=400, spec="grid:4x4"):
+  table = walks.transition_table(graphs.parse(spec))
+  found = walks.sample_walks(table, 3, np.arange(count), length=length, law=law)
+  return np.asarray(found)
+
+
+def _transition_matrix(adjacency, stay=0.0, teleport=0.0, hops=1):
+  n = len(adjacency)
+  plain = adjacency / adjacency.sum(axis=1, keepdims=True)
+  moved = (1 - stay - teleport) * np.linalg.matrix_power(plain, hops)
+  return moved + stay * np.eye(n) + teleport / n
+
+
+def _p_value(counts, expected):
+  """Chi-square test of counts [n, n] against row-wise probabilities."""
+  assert not counts[expected == 0].any()
+  total = counts.sum(axis=1, keepdims=True) * expected
+  kept = expected > 0
+  statistic = ((counts - total)[kept] ** 2 / total[kept]).sum()
+  return stats.chi2.sf(statistic, kept.sum() - (kept.any(axis=1)).sum())
+
+
+def _counts(nodes, n):
+  counts = np.zeros((n, n))
+  np.add.at(counts, (nodes[:, :-1].ravel(), nodes[:, 1:].ravel()), 1)
+  return counts
+
+
+@pytest.mark.parametrize(
+  "adjacency, law",
+  [
+    ("grid:4x4", {}),
+    ("hex:3x3", {}),
+    ("tree:3x2", {}),
+    ("grid:4x4", {"stay": 0.3}),
+    ("ring:10", {"teleport": 0.25}),
+    ("grid:3x3", {"stay": 0.2, "teleport": 0.1}),
+    ("ring:7", {"hops": 2}),
+    ("grid:3x3", {"hops": 3, "stay": 0.2}),
+    (_WEIGHTED, {}),
+    (_WEIGHTED, {"stay": 0.5, "hops": 2}),
+    (_DIRECTED, {}),
+    (_DIRECTED, {"teleport": 0.1}),
+  ],
+)
+def test_transition_frequencies(adjacency, law):
+  if isinstance(adjacency, str):
+    adjacency = graphs.parse(adjacency).adjacency
+  table = walks.transition_table(adjacency)
+  nodes = np.asarray(
+    walks.sample_walks(
+      table, 5, np.arange(200), length=500, law=walks.step_law(**law)
+    )
+  )
+  counts = _counts(nodes, len(adjacency))
+  assert _p_value(counts, _transition_matrix(adjacency, **law)) > 1e-3
+  # The same test rejects a law that is a few per cent off.
+  wrong = law | {"stay": law.get("stay", 0) + 0.03}
+  wrong = _transition_matrix(adjacency, **wrong)
+  assert _p_value(counts * (wrong > 0), wrong) < 1e-6
+
+
+def test_weights_are_not_ignored():
+  table = walks.transition_table(_WEIGHTED)
+  nodes = np.asarray(walks.sample_walks(table, 0, np.arange(50), length=200))
+  assert _p_value(_counts(nodes, 4), _transition_matrix(_WEIGHTED > 0)) < 1e-9
+
+
+@pytest.mark.parametrize("adjacency", ["grid:3x4", "tree:2x2", _WEIGHTED])
+def test_non_backtracking(adjacency):
+  if isinstance(adjacency, str):
+    adjacency = graphs.parse(adjacency).adjacency
+  n = len(adjacency)
+  law = walks.step_law(non_backtracking=True)
+  nodes = np.asarray(
+    walks.sample_walks(
+      walks.transition_table(adjacency), 1, np.arange(200), length=300, law=law
+    )
+  )
+  before, here, after = nodes[:, :-2], nodes[:, 1:-1], nodes[:, 2:]
+  dead_end = (adjacency > 0).sum(axis=1) == 1
+  assert ((before == after) == dead_end[here]).all()
+  # One state per arc (before, here); the rest of the row is renormalised.
+  counts = np.zeros((n * n, n))
+  np.add.at(counts, (before.ravel() * n + here.ravel(), after.ravel()), 1)
+  expected = np.tile(adjacency, (n, 1))
+  for i, j in np.argwhere(adjacency):
+    if not dead_end[j]:
+      expected[i * n + j, i] = 0
+  visited = counts.sum(axis=1) > 0
+  expected = expected[visited] / expected[visited].sum(axis=1, keepdims=True)
+  assert _p_value(counts[visited], expected) > 1e-3
+
+
+def test_non_backtracking_remembers_across_stays_and_hops():
+  table = walks.transition_table(graphs.parse("ring:9"))
+  law = walks.step_law(non_backtracking=True, stay=0.5)
+  nodes = np.asarray(
+    walks.sample_walks(table, 0, np.arange(8), length=200, law=law)
+  )
+  steps = (np.diff(nodes) + 1) % 9 - 1
+  assert {tuple(np.unique(row)) for row in steps} == {(-1, 0), (0, 1)}
+  law = walks.step_law(non_backtracking=True, hops=3)
+  nodes = np.asarray(
+    walks.sample_walks(table, 0, np.arange(8), length=200, law=law)
+  )
+  steps = (np.diff(nodes) + 4) % 9 - 4
+  assert {tuple(np.unique(row)) for row in steps} == {(-3,), (3,)}
+
+
+@pytest.mark.parametrize("spec", ["grid:4x4", "hex:3x3", "gnp:20:0.3:1"])
+def test_all_steps_are_edges_and_starts_are_uniform(spec):
+  graph = graphs.parse(spec)
+  nodes = _sample(spec=spec, count=4000, length=20)
+  assert graph.adjacency[nodes[:, :-1], nodes[:, 1:]].all()
+  starts = np.bincount(nodes[:, 0], minlength=graph.n)
+  assert stats.chisquare(starts).pvalue > 1e-3
+
+
+def test_large_grid():
+  table = walks.transition_table(graphs.parse("grid:100x100"))
+  nodes = np.asarray(walks.sample_walks(table, 0, np.arange(500), length=50))
+  row, column = np.divmod(nodes, 100)
+  moved = abs(np.diff(row)) + abs(np.diff(column))
+  assert (moved == 1).all() and nodes.max() > 9_000
+
+
+_LAWS = {
+  "plain": walks.StepLaw(),
+  "lazy": walks.StepLaw(stay=0.4, teleport=0.1),
+  "hops": walks.StepLaw(hops=2, non_backtracking=True),
+}
+
+
+@pytest.mark.parametrize("law", _LAWS.values(), ids=_LAWS)
+def test_a_walk_depends_on_its_seed_and_index_only(law):
+  table = walks.transition_table(graphs.parse("grid:4x4"))
+  whole = _sample(law)
+  for part in (np.array([7]), np.array([200, 3, 7]), np.arange(100, 131)):
+    found = walks.sample_walks(table, 3, part, length=400, law=law)
+    np.testing.assert_array_equal(found, whole[part])
+  short = walks.sample_walks(table, 3, np.arange(5), length=33, law=law)
+  np.testing.assert_array_equal(short, whole[:5, :33])
+  other = walks.sample_walks(table, 4, np.arange(5), length=400, law=law)
+  assert (np.asarray(other) != whole[:5]).any(axis=1).all()
+  assert len(np.unique(whole, axis=0)) == len(whole)
+
+
+@pytest.mark.parametrize("flag", ["rbg", "unpartitioned", "x64"])
+def test_global_settings_do_not_change_walks(flag):
+  table = walks.transition_table(graphs.parse("grid:4x4"))
+  changed = {
+    "rbg": lambda: jax.default_prng_impl("rbg"),
+    "unpartitioned": lambda: jax.threefry_partitionable(False),
+    "x64": lambda: jax.enable_x64(True),
+  }[flag]
+  with changed():
+    found = walks.sample_walks(table, 3, np.arange(3), length=400)
+  np.testing.assert_array_equal(found, _sample()[:3])
+
+
+def test_walks_stay_the_same_between_versions():
+  # Written down once: other numbers would break every stored run.
+  assert _sample()[0, :12].tolist() == [0]
+  table = walks.transition_table(graphs.parse("ring:10"))
+  pairs = walks.sample_pairs(table, 3, np.arange(1), pairs=4)
+  assert np.asarray(pairs).tolist() == [0]
+
+
+def test_mixed_laws_and_graphs_in_one_batch():
+  specs = ("grid:4x4", "ring:10", "hex:3x3")
+  parsed = [graphs.parse(spec) for spec in specs]
+  tables = walks.stack_tables(
+    [walks.transition_table(graph, 30, 5) for graph in parsed]
+  )
+  laws = walks.StepLaw(
+    stay=np.array([0, 0.3, 0], np.float32),
+    teleport=np.array([0, 0, 0.2], np.float32),
+    hops=np.array([1, 3, 2], np.int32),
+    non_backtracking=np.array([True, False, False]),
+  )
+
+  @jax.jit
+  def sample(tables, laws):
+    walk = functools.partial(walks.sample_walk, length=200, max_hops=3)
+    return jax.vmap(lambda table, law, index: walk(table, 9, index, law=law))(
+      tables, laws, np.arange(3)
+    )
+
+  mixed = np.asarray(sample(tables, laws))
+  for k, graph in enumerate(parsed):
+    law = walks.StepLaw(*(np.asarray(leaf)[k].item() for leaf in laws))
+    alone = walks.sample_walks(
+      walks.transition_table(graph), 9, np.array([k]), length=200, law=law
+    )
+    np.testing.assert_array_equal(mixed[k], alone[0])
+
+
+def test_given_start_nodes():
+  table = walks.transition_table(graphs.parse("grid:4x4"))
+  nodes = walks.sample_walks(
+    table, 0, np.arange(16), length=9, start=np.arange(16)
+  )
+  np.testing.assert_array_equal(nodes[:, 0], np.arange(16))
+  pairs = walks.sample_pairs(
+    table, 0, np.arange(16), pairs=3, start=np.arange(16)
+  )
+  np.testing.assert_array_equal(pairs[:, 0, 0], np.arange(16))
+  free = walks.sample_pairs(table, 0, np.arange(16), pairs=3)
+  np.testing.assert_array_equal(pairs[:, 1:], free[:, 1:])
+
+
+@pytest.mark.parametrize("adjacency", ["tree:3x2", _WEIGHTED, _DIRECTED])
+def test_pairs(adjacency):
+  if isinstance(adjacency, str):
+    adjacency = graphs.parse(adjacency).adjacency
+  table = walks.transition_table(adjacency)
+  pairs = np.asarray(walks.sample_pairs(table, 2, np.arange(100), pairs=400))
+  first = np.bincount(pairs[..., 0].ravel(), minlength=len(adjacency))
+  assert stats.chisquare(first).pvalue > 1e-3
+  counts = _counts(pairs.reshape(-1, 2), len(adjacency))
+  assert _p_value(counts, _transition_matrix(adjacency)) > 1e-3
+  part = walks.sample_pairs(table, 2, np.array([42]), pairs=30)
+  np.testing.assert_array_equal(part[0], pairs[42, :30])
+  # Independent pairs: w1 does not follow the w2 before it.
+  follows = np.stack([pairs[:, :-1, 1].ravel(), pairs[:, 1:, 0].ravel()], 1)
+  uniform = np.full(adjacency.shape, 1 / len(adjacency))
+  assert _p_value(_counts(follows, len(adjacency)), uniform) > 1e-3
+
+
+def test_single_steps():
+  adjacency = graphs.parse("grid:3x3").adjacency
+  table = walks.transition_table(adjacency)
+  keys = jax.random.split(jax.random.key(0), 20_000)
+  nodes = np.arange(20_000, dtype=np.int32) % 9
+  for law in ({}, {"stay": 0.2, "teleport": 0.1, "hops": 2}):
+    move = functools.partial(
+      walks.step, table=table, law=walks.step_law(**law), max_hops=2
+    )
+    following = jax.vmap(
+      lambda key, node, move=move: move(key, node, np.int32(-1))
+    )(keys, nodes)
+    counts = _counts(np.stack([nodes, following], axis=1), 9)
+    assert _p_value(counts, _transition_matrix(adjacency, **law)) > 1e-3
+
+
+def test_transition_table_is_exact_and_padded():
+  table = walks.transition_table(_WEIGHTED, max_nodes=6, max_degree=5)
+  assert table.neighbours.shape == table.cumulative.shape == (6, 5)
+  np.testing.assert_array_equal(table.degree, [2, 3, 3, 2, 0, 0])
+  np.testing.assert_array_equal(table.neighbours[1, :3], [0, 2, 3])
+  quanta = np.asarray(table.cumulative, np.float64) * 2**23
+  np.testing.assert_array_equal(quanta, np.rint(quanta))
+  np.testing.assert_allclose(
+    quanta[1, :3] / 2**23, np.cumsum([5, 0.5, 2]) / 7.5, atol=2**-24
+  )
+  assert (quanta[4:] == 2**23).all()
+
+
+@pytest.mark.parametrize(
+  "law, message",
+  [
+    ({"stay": -0.1}, "stay=-0.1"),
+    ({"stay": 1.5}, "stay=1.5"),
+    ({"stay": float("nan")}, "stay=nan"),
+    ({"stay": 1}, "never moves"),
+    ({"teleport": 2}, "teleport=2"),
+    ({"stay": 0.6, "teleport": 0.5}, "more than 1"),
+    ({"hops": 0}, "hops=0"),
+    ({"hops": 1.5}, "hops=1.5"),
+  ],
+)
+def test_bad_laws(law, message):
+  with pytest.raises(errors.InputError, match=message):
+    walks.step_law(**law)
+  table = walks.transition_table(graphs.parse("ring:5"))
+  with pytest.raises(errors.InputError, match=message):
+    walks.sample_walks(
+      table, 0, np.arange(2), length=5, law=walks.StepLaw(**law)
+    )
+
+
+@pytest.mark.parametrize(
+  "change, message",
+  [
+    ({"seed": -1}, "seed -1"),
+    ({"seed": 2**32}, "seed 4294967296"),
+    ({"length": 0}, "length 0"),
+    ({"start": np.array([0, 5])}, r"start nodes \[5\].*5 nodes"),
+    ({"start": np.array([-1, 0])}, r"start nodes \[-1\]"),
+  ],
+)
+def test_bad_sampling_arguments(change, message):
+  table = walks.transition_table(graphs.parse("ring:5"), max_nodes=8)
+  given = {"seed": 0, "walk_index": np.arange(2), "length": 5} | change
+  with pytest.raises(errors.InputError, match=message):
+    walks.sample_walks(table, **given)
+
+
+def test_bad_tables():
+  grid = graphs.parse("grid:3x3")
+  for size in ({"max_nodes": 8}, {"max_degree": 3}):
+    with pytest.raises(errors.InputError, match="9 nodes and up to 4"):
+      walks.transition_table(grid, **size)
+  light = np.array([[0, 1, 1e-9], [1, 0, 1], [1e-9, 1, 0]])
+  with pytest.raises(errors.InputError, match="never be taken"):
+    walks.transition_table(light)
+  table = walks.transition_table(grid)
+  with pytest.raises(errors.InputError, match="0 pairs"):
+    walks.sample_pairs(table, 0, np.arange(2), pairs=0)
+
+
+def test_released_walks_are_walks_on_our_grid():
+  """The published walks, regenerated with numpy's legacy generator."""
+  generator = np.random.RandomState(42)
+
+  def walk(node):
+    row, column = node
+    nodes = [4 * row + column]
+    for _ in range(1399):
+      moves = [(row - 1, column), (row + 1, column)]
+      moves += [(row, column - 1), (row, column + 1)]
+      moves = [move for move in moves if min(move) >= 0 and max(move) <= 3]
+      row, column = moves[generator.choice(len(moves))]
+      nodes.append(4 * row + column)
+    return nodes
+
+  set_of_16 = np.array([walk(divmod(i, 4)) for i in range(16)], np.uint8)
+  generator.seed(42)
+  start = (generator.randint(0, 4), generator.randint(0, 4))
+  single = np.array(walk(start), np.uint8)
+  for nodes, digest in (
+    (set_of_16, "cd48744055f37387"),
+    (single, "313e1f69e92bee84"),
+  ):
+    assert hashlib.sha256(nodes.tobytes()).hexdigest()[:16] == digest
+  adjacency = graphs.parse("grid:4x4").adjacency
+  assert adjacency[set_of_16[:, :-1], set_of_16[:, 1:]].all()
+  # And they obey the law that our sampler obeys.
+  assert _p_value(_counts(set_of_16, 16), _transition_matrix(adjacency)) > 1e-3

@@ -1,6 +1,6 @@
 """Watches a model rewire its concepts on graphs: the main job.
 
-  python -m launch.trace --out=runs/first
+python -m launch.trace --out=runs/first
 """
 
 import dataclasses
@@ -11,10 +11,7 @@ from absl import flags
 
 from icl_graphs.experiments import graph_tracing
 from icl_graphs.probes import class_sums
-from icl_graphs.report import figures
-from icl_graphs.report import html
 from icl_graphs.report import run_folder
-from icl_graphs.report import tables
 from launch import program
 
 _DEFAULT = graph_tracing.Settings()

@@ -5,14 +5,11 @@ import pathlib
 
 import pytest
 import tokenizers
-from tokenizers import models
-from tokenizers import pre_tokenizers
-from tokenizers import processors
+from tokenizers import models, pre_tokenizers, processors
 
-from icl_graphs.models import checkpoint
-from icl_graphs.models import decoder
-from icl_graphs.models import families
+from icl_graphs.models import checkpoint, decoder, families
 from icl_graphs.tasks import words
+
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> pathlib.Path:

@@ -84,7 +84,7 @@ def derive(
     ds = ds.merge(curves)
   if "nodes" in raw:
     ds = ds.merge(time_curves.baselines(raw, bayes_alpha))
-  ds = xr.merge([raw, ds], combine_attrs="override")
+  ds = raw.merge(ds, join="exact")
   ds = ds.assign_coords(stat=list(STATS))
   ds.attrs = dict(raw.attrs) | {
     "count_floor": count_floor,

@@ -1,7 +1,10 @@
 """What the numbers would be by chance, and how far they can be trusted.
 
 Nulls: the same class means with the node labels permuted. Intervals: the same
-run with its groups of walks resampled.
+run with its groups of walks resampled. They answer different questions. An
+interval is about other walks with the same words on the same nodes, so that
+unrelated words can have a narrow interval beside the null; whether that gap
+means anything is for the spread of the null to say.
 """
 
 from jaxtyping import Float, Int

@@ -9,18 +9,14 @@ from collections.abc import Callable
 import dataclasses
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 import numpy as np
 
 from icl_graphs.models import config as config_lib
 from icl_graphs.models import decoder
-from icl_graphs.probes import class_sums
-from icl_graphs.probes import readout
-from icl_graphs.tasks import graphs
-from icl_graphs.tasks import prompts
-from icl_graphs.tasks import walks
+from icl_graphs.probes import class_sums, readout
+from icl_graphs.tasks import graphs, prompts, walks
 
 Params = Any
 PAIR_ROLES = ("both", "first", "second")
@@ -94,7 +90,7 @@ def task(graph: graphs.Graph, seed: int) -> Task:
   )
 
 
-def sample(plan: Plan, work: Task, walk_index: Int[Array, "B"]):
+def sample(plan: Plan, work: Task, walk_index: Int[Array, " B"]):
   """Samples the walks with these indices and writes them as tokens."""
   if plan.layout.mode == "pairs":
     tokens_per_pair = 2 + (plan.layout.separator_id is not None)
@@ -114,8 +110,8 @@ def observe(
   params: Params,
   batch: prompts.Batch,
   edges: Bool[Array, "n n"],
-  walk_index: Int[Array, "B"],
-  valid: Bool[Array, "B"],
+  walk_index: Int[Array, " B"],
+  valid: Bool[Array, " B"],
 ) -> tuple[Sums, PerWalk]:
   """Reads sequences with the model and reduces what it thinks.
 

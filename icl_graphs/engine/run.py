@@ -7,9 +7,7 @@ import time
 import jax
 import numpy as np
 
-from icl_graphs.engine import forward
-from icl_graphs.engine import parallel
-from icl_graphs.engine import progress
+from icl_graphs.engine import forward, parallel, progress
 from icl_graphs.engine import state as state_lib
 
 

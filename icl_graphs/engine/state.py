@@ -60,9 +60,10 @@ def load(path: pathlib.Path, fingerprint: str) -> State:
   if not path.exists():
     return State()
   try:
-    with np.load(path, allow_pickle=False) as stored:
-      arrays = dict(stored)
-  except (ValueError, OSError, zipfile.BadZipFile) as error:
+    with open(path, "rb") as file:
+      with np.load(file, allow_pickle=False) as stored:
+        arrays = dict(stored)
+  except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
     raise errors.InputError(
       f"cannot resume from {path}: {error}; delete it to start again"
     ) from error

@@ -18,21 +18,12 @@ import xarray as xr
 
 from icl_graphs import errors
 from icl_graphs.analysis import measurements
-from icl_graphs.engine import forward
-from icl_graphs.engine import observations
-from icl_graphs.engine import parallel
-from icl_graphs.engine import run
-from icl_graphs.models import checkpoint
+from icl_graphs.engine import forward, observations, parallel, run
+from icl_graphs.models import checkpoint, decoder, families, hub
 from icl_graphs.models import config as config_lib
-from icl_graphs.models import decoder
-from icl_graphs.models import families
-from icl_graphs.models import hub
 from icl_graphs.probes import class_sums
 from icl_graphs.report import run_folder
-from icl_graphs.tasks import graphs
-from icl_graphs.tasks import prompts
-from icl_graphs.tasks import walks
-from icl_graphs.tasks import words
+from icl_graphs.tasks import graphs, prompts, walks, words
 
 PAPER_WINDOWS = (50, 200)
 PAPER_WORDS_OF_CONTEXT = 1400

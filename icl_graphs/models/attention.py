@@ -6,10 +6,12 @@ heads, g query heads per key/value head, h head size.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
-# Scores of one block against all its keys are the largest array that exists.
+# Scores of a few blocks against all their keys are the largest arrays alive.
 QUERY_BLOCK = 256
+# Enough to save nearly half of the products; more would only be traced.
+_MOST_GROUPS = 16
 
 
 def attention(
@@ -24,8 +26,8 @@ def attention(
   """Each position attends to itself and to everything before it.
 
   Queries are taken in blocks and a block only meets the keys of its causal
-  prefix: half the products of the full square, and scores of [B, N, block, T]
-  at most. Differentiable.
+  prefix: about half the products of the full square, and a few arrays of
+  [B, N, block, T] at most. Differentiable.
 
   Args:
     query: N heads; heads n * N/K to (n + 1) * N/K - 1 share key/value head n.
@@ -44,28 +46,50 @@ def attention(
   grouped = query.reshape(batch, time, num_kv_heads, -1, head_size)
   if query.dtype != jnp.float32:
     precision = "default"
-  blocks = []
-  for start in range(0, time, query_block):
-    stop = min(start + query_block, time)
-    scores = jnp.einsum(
-      "btkgh,bskh->bkgts",
-      grouped[:, start:stop],
-      key[:, :stop],
-      precision=precision,
-      preferred_element_type=jnp.float32,
-    )
-    visible = causal_mask(start, stop)[None, None, None]
-    scores = jnp.where(visible, scores * scale, -jnp.inf)
-    weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
-    blocks.append(
-      jnp.einsum(
-        "bkgts,bskh->btkgh", weights, value[:, :stop], precision=precision
+
+  def mix(start, stop, block):
+    """Queries start..stop-1, a block at a time, with keys 0..stop-1."""
+    keys, values = key[:, :stop], value[:, :stop]
+
+    def one_block(first):
+      queries = jax.lax.dynamic_slice_in_dim(grouped, first, block, axis=1)
+      scores = jnp.einsum(
+        "btkgh,bskh->bkgts",
+        queries,
+        keys,
+        precision=precision,
+        preferred_element_type=jnp.float32,
       )
+      visible = causal_mask(first, block, stop)[None, None, None]
+      scores = jnp.where(visible, scores * scale, -jnp.inf)
+      weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+      return jnp.einsum(
+        "bkgts,bskh->btkgh", weights, values, precision=precision
+      )
+
+    if stop - start == block:
+      return one_block(start)
+    mixed = jax.lax.map(one_block, jnp.arange(start, stop, block))
+    return jnp.moveaxis(mixed, 0, 1).reshape(
+      batch, stop - start, *grouped.shape[2:]
     )
-  mixed = jnp.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]
+
+  # Blocks in a loop share their memory; written out, a scheduler may compute
+  # them all at once. So: a few loops, each with the keys of its last block.
+  full = time // query_block
+  step = max(2, -(-full // _MOST_GROUPS)) * query_block
+  parts = [
+    mix(start, min(start + step, full * query_block), query_block)
+    for start in range(0, full * query_block, step)
+  ]
+  if time % query_block:
+    parts.append(mix(full * query_block, time, time % query_block))
+  mixed = jnp.concatenate(parts, axis=1)
   return mixed.reshape(batch, time, num_heads, head_size)
 
 
-def causal_mask(start: int, stop: int):
-  """[stop - start, stop] bool: queries start..stop-1 against keys 0..stop-1."""
-  return jnp.arange(stop)[None, :] <= jnp.arange(start, stop)[:, None]
+def causal_mask(
+  first: Int[Array, ""] | int, queries: int, keys: int
+) -> Bool[Array, "queries keys"]:
+  """Whether query first + i sees key j."""
+  return jnp.arange(keys)[None, :] <= first + jnp.arange(queries)[:, None]

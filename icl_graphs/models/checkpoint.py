@@ -25,8 +25,7 @@ import safetensors.numpy
 
 from icl_graphs import errors
 from icl_graphs.models import config as config_lib
-from icl_graphs.models import decoder
-from icl_graphs.models import families
+from icl_graphs.models import decoder, families
 from icl_graphs.models.families import weights
 
 DTYPES = ("float32", "bfloat16", "float16")

@@ -13,10 +13,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, Shaped
 
-from icl_graphs.models import attention
+from icl_graphs.models import attention, layers, rope
 from icl_graphs.models import config as config_lib
-from icl_graphs.models import layers
-from icl_graphs.models import rope
 
 Params = dict[str, Any]
 Observe = Callable[[Float[Array, "B T D"]], PyTree]
@@ -116,9 +114,7 @@ class Decoder(nn.Module):
       # onto the scan's output would hold everything twice.
       seen = jax.tree.map(
         lambda leaf: (
-          jnp.zeros((c.num_layers + 1, *leaf.shape), leaf.dtype)
-          .at[0]
-          .set(leaf)
+          jnp.zeros((c.num_layers + 1, *leaf.shape), leaf.dtype).at[0].set(leaf)
         ),
         observe(hidden),
       )

@@ -160,7 +160,9 @@ def load_tokenizer(folder: pathlib.Path) -> Any:
     ) from error
 
 
-def bos_ids(tokenizer: Any, config: config_lib.DecoderConfig) -> tuple[int, ...]:
+def bos_ids(
+  tokenizer: Any, config: config_lib.DecoderConfig
+) -> tuple[int, ...]:
   """Token ids in front of every prompt: what the tokenizer itself puts there.
 
   Args:

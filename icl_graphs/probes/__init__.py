@@ -1,1 +1,1 @@
-"""What is written down while the model thinks: reductions of its activations."""
+"""What is written down while the model thinks: reduced activations."""

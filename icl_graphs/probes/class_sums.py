@@ -100,7 +100,7 @@ def one_hot_nodes(
 
 
 def one_hot_groups(
-  spec: ClassSums, walk_index: Int[Array, "B"], valid: Shaped[Array, "B"]
+  spec: ClassSums, walk_index: Int[Array, " B"], valid: Shaped[Array, " B"]
 ) -> Float[Array, "B G"]:
   """Group membership of every walk; padding walks (not valid) get none."""
   groups = jax.nn.one_hot(walk_index % spec.num_groups, spec.num_groups)

@@ -37,7 +37,7 @@ class Scores(NamedTuple):
 def node_log_probs(
   final: Shaped[Array, "B T D"],
   unembedding: Shaped[Array, "V D"],
-  node_token_ids: Int[Array, "n"],
+  node_token_ids: Int[Array, " n"],
   chunk: int | None = None,
 ) -> Float[Array, "B T n"]:
   """Full-vocabulary log-probabilities of the node words at every position.
@@ -59,9 +59,7 @@ def node_log_probs(
   chunks = -(-tokens // chunk)
   flat = final.reshape(tokens, width)
   flat = jnp.pad(flat, ((0, chunks * chunk - tokens), (0, 0)))
-  precision = (
-    jax.lax.Precision.HIGHEST if final.dtype == jnp.float32 else None
-  )
+  precision = jax.lax.Precision.HIGHEST if final.dtype == jnp.float32 else None
 
   def one_chunk(hidden):
     logits = jnp.einsum(

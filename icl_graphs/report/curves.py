@@ -31,6 +31,8 @@ BINS = 90
 
 def _log_axis(axis: mpl_axes.Axes, ticks: list[int]) -> None:
   axis.set_xscale("log")
+  if len(ticks) == 1:
+    axis.set_xlim(ticks[0] / 2, ticks[0] * 2)
   most = 7
   if len(ticks) > most:
     picked = np.unique(np.round(np.linspace(0, len(ticks) - 1, most)))
@@ -55,21 +57,22 @@ def energy_and_accuracy(one: view.GraphView) -> mpl_figure.Figure | None:
   if accurate:
     _accuracies(column[1], one)
     column[1].set_title("Accuracy (line: whole vocabulary, dashed: node words)")
-    column[1].set_xlabel("context length (words, log scale)")
+    column[1].set_xlabel(f"context length ({one.unit}, log scale)")
   else:
-    column[0].set_xlabel("context length (words, log scale)")
+    column[0].set_xlabel(f"context length ({one.unit}, log scale)")
   if shown:
     cells = right.subplots(-(-len(shown) // 2), 2, squeeze=False).ravel()
     for axis, name in zip(cells, shown, strict=False):
       _variant(axis, one, name)
     for axis in cells[len(shown) :]:
       axis.axis("off")
-    right.supxlabel("context length (words, log scale)", fontsize=8)
+    right.supxlabel(f"context length ({one.unit}, log scale)", fontsize=8)
   layer = one.labels("layer")[one.layer]
   window = one.labels("window")[one.window]
+  shown_too = " and accuracy" if accurate else ""
   figure.suptitle(
-    f"{one.spec}: energy and accuracy as the context grows "
-    f"(report layer {layer}, window {window}; bands: bootstrap over walks)",
+    f"{one.spec}: energy{shown_too} against context (report layer {layer}, "
+    f"window {window}; grey: bootstrap interval, hatched: null)",
     x=0.01,
     ha="left",
   )
@@ -123,20 +126,24 @@ def _bands(
   """Interval and null of a measurement at the report layer."""
   here = (one.layer, one.window)
   low, high = one.stat(name, "low"), one.stat(name, "high")
+  at = np.array(contexts, float)
+  if at.size == 1:
+    # Bands of no width cannot be seen: a single context gets short ones.
+    at = at * [1 / 1.12, 1.12]
   if low is not None and high is not None:
-    axis.fill_between(
-      contexts, low[here], high[here], color=INK, alpha=0.16, lw=0, zorder=1
-    )
+    low, high = (np.broadcast_to(end[here], at.shape) for end in (low, high))
+    axis.fill_between(at, low, high, color=INK, alpha=0.16, lw=0, zorder=1)
   null, spread = one.stat(name, "null"), one.stat(name, "null_sd")
   if null is None or not np.isfinite(null[here]).any():
     return
-  axis.plot(contexts, null[here], color=AMBER, ls="--", lw=1.2, label="null")
+  middle = np.broadcast_to(null[here], at.shape)
+  axis.plot(at, middle, color=AMBER, ls="--", lw=1.2, label="null")
   if spread is not None:
     reach = wording.NULL_DEVIATIONS * spread[here]
     axis.fill_between(
-      contexts,
-      null[here] - reach,
-      null[here] + reach,
+      at,
+      middle - reach,
+      middle + reach,
       facecolor="none",
       edgecolor=AMBER,
       alpha=0.45,
@@ -261,7 +268,9 @@ def accuracy(one: view.GraphView) -> mpl_figure.Figure | None:
     fontsize=7,
     color=GREY,
   )
-  axis.set_xlabel("context length (words, log scale; averaged in log bins)")
+  axis.set_xlabel(
+    f"context length ({one.unit}, log scale; averaged in log bins)"
+  )
   axis.set_ylabel("probability on true neighbours")
   axis.legend(loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0)
   figure.suptitle(

@@ -120,7 +120,7 @@ def layer_maps(one: view.GraphView) -> mpl_figure.Figure | None:
     axis.set_xticks(range(0, len(contexts), step), contexts[::step])
     step = max(1, -(-len(layers) // 12))
     axis.set_yticks(range(0, len(layers), step), layers[::step])
-    axis.set_xlabel("context length (words)")
+    axis.set_xlabel(f"context length ({one.unit})")
     axis.spines[:].set_visible(False)
     # The report layer, chosen before looking.
     axis.axhspan(
@@ -155,7 +155,7 @@ def spectrum(one: view.GraphView) -> mpl_figure.Figure | None:
   figure = mpl_figure.Figure((6.4, 3.6), layout="constrained")
   axis = figure.subplots()
   axis.vlines(modes.eigenvalues, 0, now[last], color="#1f4e8c", lw=5)
-  axis.plot([], [], color="#1f4e8c", lw=5, label=f"{contexts[last]} words")
+  axis.plot([], [], color="#1f4e8c", lw=5, label=f"{contexts[last]} {one.unit}")
   if first != last:
     axis.plot(
       modes.eigenvalues,
@@ -165,7 +165,7 @@ def spectrum(one: view.GraphView) -> mpl_figure.Figure | None:
       ms=5,
       mfc="white",
       mec="#b45309",
-      label=f"{contexts[first]} words (earliest)",
+      label=f"{contexts[first]} {one.unit} (earliest)",
     )
   axis.axhline(modes.flat, color="black", ls="--", lw=1, label="flat: 1/(n-1)")
   top = max(now[last].max(), now[first].max(), modes.flat)

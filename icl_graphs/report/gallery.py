@@ -54,7 +54,7 @@ def emergence(one: view.GraphView) -> mpl_figure.Figure | None:
       if np.isfinite(turned).any():
         _compass(axis, turns[k, c], _ratios(one, k, c))
       if k == rows[0]:
-        axis.set_title(f"{one.labels('context')[c]} words")
+        axis.set_title(f"{one.labels('context')[c]} {one.unit}")
       if not enough.all():
         axis.text(
           0.98,

@@ -44,6 +44,7 @@ def write(
     .get_template("page.html")
     .render(
       model=_model(graphs, run),
+      mode=graphs[0].dataset.attrs.get("mode") if graphs else None,
       graphs=[_headline(one, _entry(summary, one)) for one in graphs],
       run=_described(run),
       null_deviations=wording.number(wording.NULL_DEVIATIONS),
@@ -104,7 +105,7 @@ def _model(graphs: list[view.GraphView], run: Mapping[str, Any]) -> str:
   for one in graphs:
     if one.dataset.attrs.get("model"):
       return str(one.dataset.attrs["model"])
-  return str(run.get("model") or "a language model")
+  return str(run.get("model") or "A language model")
 
 
 def _null_spread(one: view.GraphView) -> dict[str, float]:
@@ -126,8 +127,9 @@ def _headline(one: view.GraphView, entry: Mapping[str, Any]) -> dict[str, Any]:
   return {
     "spec": one.spec,
     "n": one.size("node"),
+    "layers": one.size("layer"),
     "where": f"hidden state {layer}, "
-    f"{one.labels('context')[-1]} words of context, "
+    f"{one.labels('context')[-1]} {one.unit} of context, "
     f"window {one.labels('window')[one.window]}",
     "verdicts": wording.verdicts(found),
     "untrained": any(math.isfinite(finding.untrained) for finding in found),

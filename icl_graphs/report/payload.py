@@ -79,6 +79,7 @@ def graph(one: view.GraphView) -> dict[str, Any]:
     "control": control,
     "counts": None if counts is None else compact(counts, 6),
     "spec": one.spec,
+    "unit": one.unit,
     "words": one.words,
     "edges": one.edges,
     "directed": one.directed,
@@ -183,7 +184,11 @@ def _accuracy(one: view.GraphView) -> dict[str, Any] | None:
   ]
   wanted += [(name, "value") for name, _, _ in curves.BASELINES]
   at, found = curves.binned(one, wanted, TIME_BINS)
-  result: dict[str, Any] = {"t": compact(at), "curves": {}}
+  result: dict[str, Any] = {
+    "t": compact(at),
+    "range": one.labels("time")[:: max(1, one.size("time") - 1)],
+    "curves": {},
+  }
   for (name, which), values in zip(wanted, found, strict=True):
     if values is None or not np.isfinite(values).any():
       continue

@@ -70,6 +70,11 @@ class GraphView:
     return [str(word) for word in self.dataset["node"].values]
 
   @property
+  def unit(self) -> str:
+    """What contexts and times count: pairs have separators between words."""
+    return "tokens" if self.dataset.attrs.get("mode") == "pairs" else "words"
+
+  @property
   def directed(self) -> bool:
     return bool(self.dataset.attrs.get("directed", False))
 

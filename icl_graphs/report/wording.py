@@ -202,7 +202,7 @@ class Verdict:
 
 
 def verdicts(found: list[Finding]) -> list[Verdict]:
-  """Geometry first, then behaviour; a part with no numbers is left out."""
+  """Geometry first, then behaviour; a part without any value is left out."""
   by_name = {finding.name: finding for finding in found}
   result = []
   for names, headlines in (
@@ -210,7 +210,7 @@ def verdicts(found: list[Finding]) -> list[Verdict]:
     (BEHAVIOUR, BEHAVIOUR_VERDICTS),
   ):
     part = [by_name[name] for name in names if name in by_name]
-    if not part:
+    if not any(math.isfinite(finding.value) for finding in part):
       continue
     state = _overall([finding.state for finding in part])
     evidence = tuple(_measured(finding, state) for finding in part)

@@ -25,6 +25,8 @@ from icl_graphs.tasks import streams, transitions
 
 # Independent random streams of one walk; hop h draws from _FIRST_HOP + h.
 _START, _MODE, _FIRST_HOP = 0, 1, 2
+# Hops are unrolled, and each draws a number of its own.
+MAX_HOPS = 32
 
 
 # A table is made where it is used; `transitions.py` says how.
@@ -61,7 +63,7 @@ def step_law(
 
   Raises:
     InputError: probabilities outside [0, 1] or with a sum above 1, a stay
-      probability of 1, or fewer than one hop.
+      probability of 1, or hops that are not 1 to MAX_HOPS.
   """
   for name, value in (("stay", stay), ("teleport", teleport)):
     if not 0 <= value <= 1:
@@ -74,8 +76,10 @@ def step_law(
     )
   if stay == 1:
     raise errors.InputError("stay=1 never moves; choose a smaller probability")
-  if int(hops) != hops or hops < 1:
-    raise errors.InputError(f"hops={hops} is not a whole number of at least 1")
+  if hops not in range(1, MAX_HOPS + 1):
+    raise errors.InputError(
+      f"hops={hops} is not a whole number from 1 to {MAX_HOPS}"
+    )
   return StepLaw(
     float(stay), float(teleport), int(hops), bool(non_backtracking)
   )
@@ -245,7 +249,7 @@ def _walk(table, seed, index, law, start, length, max_hops, features):
     counts[_MODE] = length
   if start is None:
     counts[_START] = 1
-  drawn = streams.uniforms(streams.walk_key(seed, index), counts)
+  drawn = streams.uniforms(seed, index, counts)
   if start is None:
     start = transitions.uniform_node(drawn[_START][0], table)
   start = jnp.asarray(start, jnp.int32)
@@ -265,7 +269,7 @@ def _walk(table, seed, index, law, start, length, max_hops, features):
 def _pairs(table, seed, walk_index, start, *, pairs):
   def sequence(index, first):
     counts = {_START: pairs, _FIRST_HOP: pairs}
-    drawn = streams.uniforms(streams.walk_key(seed, index), counts)
+    drawn = streams.uniforms(seed, index, counts)
     w1 = transitions.uniform_node(drawn[_START], table)
     if first is not None:
       w1 = w1.at[0].set(first)

@@ -15,9 +15,11 @@ def brute_force(rows, adjacency, hidden_size):
   edge_sum = all_sum = degree_sum = 0.0
   mean = sum(rows) / n
   for i in range(n):
-    degree_sum += (adjacency[i].sum() + adjacency[:, i].sum()) / 2 * (
-      (rows[i] - mean) ** 2
-    ).sum()
+    degree_sum += (
+      (adjacency[i].sum() + adjacency[:, i].sum())
+      / 2
+      * ((rows[i] - mean) ** 2).sum()
+    )
     for j in range(n):
       gap = sum((rows[i, d] - rows[j, d]) ** 2 for d in range(rows.shape[1]))
       edge_sum += adjacency[i, j] * gap

@@ -162,9 +162,7 @@ def test_rare_nodes_are_flagged_but_measured():
   raw, *_ = planted.observe(planted.grid())
   total = raw["count"].sum("group")
   floor = int(total.min()) + 2
-  ds = measurements.derive(
-    raw, count_floor=floor, resamples=0, permutations=0
-  )
+  ds = measurements.derive(raw, count_floor=floor, resamples=0, permutations=0)
   np.testing.assert_array_equal(ds["enough"], total >= floor)
   assert not ds["enough"].all() and ds["enough"].any()
   measured = ds["energy_ratio"].sel(stat="value")

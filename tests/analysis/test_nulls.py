@@ -60,9 +60,7 @@ def test_permutation_test_rejects_unstructured_rows_at_its_level():
     products = gram.from_rows(rng.normal(size=(NODES, WIDTH)))
     axes = pca.axes(products)
     value = geometry.measure(products, FRAME, WIDTH, axes)
-    null = geometry.measure(
-      *_split(nulls.relabelled(products, axes, labels))
-    )
+    null = geometry.measure(*_split(nulls.relabelled(products, axes, labels)))
     for name in extreme:
       extreme[name] += (null[name] >= value[name]).sum() + 1 <= 10
   # Level .10: 20 of 200 expected, sd 4.2.
@@ -82,7 +80,7 @@ def planted_run(rng, means):
 
 
 def test_intervals_cover_the_average_estimate():
-  """Nominal 95%; with the plain percentile interval several fall below 70%."""
+  """Nominal 95%; measured 93 to 98 of 100, plain percentiles 57 to 89."""
   rng = np.random.default_rng(5)
   means = FRAME.modes.vectors[:, 1:3] * [3, 2.5] @ rng.normal(size=(2, WIDTH))
   means = means + rng.normal(size=(NODES, WIDTH)) + 2
@@ -108,7 +106,7 @@ def test_intervals_cover_the_average_estimate():
       plain[name] += low <= target[name] <= high
   assert min(covered.values()) >= 88, covered
   # What the recentring is for: percentiles lean towards "no structure".
-  assert plain["energy_relative"] < 80, plain
+  assert plain["energy_edge"] < 75, plain
 
 
 def test_interval_of_a_mean_has_student_coverage():
@@ -131,9 +129,7 @@ def test_interval_needs_two_groups_and_enough_replicates():
 
 def test_interval_stays_inside_the_range_of_the_measure():
   replicates = np.linspace(0.5, 1, 200)
-  low, high = nulls.interval(
-    np.array(0.98), replicates, 3, bounds=(0.0, 1.0)
-  )
+  low, high = nulls.interval(np.array(0.98), replicates, 3, bounds=(0.0, 1.0))
   assert high == 1.0 and low >= 0
 
 

@@ -123,9 +123,7 @@ def test_principal_cosines_equal_subspace_angles(adjacency):
   whole = int(round(np.trace(spectrum.fiedler_projector(modes))))
   products = np.stack([gram.from_rows(rows_for(16, seed=s)) for s in range(4)])
   vectors = pca.axes(products).vectors
-  found = spectrum.principal_cosines(
-    vectors, spectrum.fiedler_projector(modes)
-  )
+  found = spectrum.principal_cosines(vectors, spectrum.fiedler_projector(modes))
   for batch in range(4):
     angles = linalg.subspace_angles(
       vectors[batch, :, :2], modes.vectors[:, 1 : 1 + whole]
@@ -139,9 +137,7 @@ def test_principal_cosines_of_the_graph_itself_are_one():
   modes = spectrum.laplacian_modes(planted.grid())
   layout = modes.vectors[:, 1:3] @ np.array([[3.0, 0, 1], [0, 2, 1]])
   vectors = pca.axes(gram.from_rows(layout)).vectors
-  found = spectrum.principal_cosines(
-    vectors, spectrum.fiedler_projector(modes)
-  )
+  found = spectrum.principal_cosines(vectors, spectrum.fiedler_projector(modes))
   np.testing.assert_allclose(found, 1, atol=1e-7)
 
 

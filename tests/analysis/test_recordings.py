@@ -64,7 +64,9 @@ def test_words_map_to_nodes_in_the_order_given(tmp_path, recording):
   )
   found = read(path, words=order, groups=1)
   assert found.node_words == order
-  np.testing.assert_array_equal(found.count[0], np.bincount(nodes, minlength=16))
+  np.testing.assert_array_equal(
+    found.count[0], np.bincount(nodes, minlength=16)
+  )
   stored = save(
     tmp_path,
     activations=values,

@@ -5,15 +5,10 @@ import pytest
 import torch
 import transformers
 
-from icl_graphs.engine import forward
-from icl_graphs.engine import observations
-from icl_graphs.engine import parallel
-from icl_graphs.engine import run
-from icl_graphs.models import checkpoint
-from icl_graphs.models import families
+from icl_graphs.engine import forward, observations, parallel, run
+from icl_graphs.models import checkpoint, families
 from icl_graphs.probes import class_sums
-from icl_graphs.tasks import graphs
-from icl_graphs.tasks import prompts
+from icl_graphs.tasks import graphs, prompts
 
 WORDS, WALKS, GROUPS = 70, 12, 3
 NODE_IDS = (11, 7, 23, 5, 40, 3, 31, 19, 2)

@@ -7,8 +7,7 @@ from icl_graphs.engine import forward
 from icl_graphs.models import config as config_lib
 from icl_graphs.models import decoder
 from icl_graphs.probes import class_sums
-from icl_graphs.tasks import graphs
-from icl_graphs.tasks import prompts
+from icl_graphs.tasks import graphs, prompts
 
 BATCH, WORDS, WIDTH, NODES = 8, 511, 64, 16
 

@@ -10,9 +10,7 @@ import torch
 import torch_models
 import transformers
 
-from icl_graphs.models import checkpoint
-from icl_graphs.models import decoder
-from icl_graphs.models import families
+from icl_graphs.models import checkpoint, decoder, families
 
 # Missing position scaling hides in short prompts.
 LENGTH = 2200

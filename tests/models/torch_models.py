@@ -73,7 +73,9 @@ def run(model, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   ]
   with torch.no_grad():
     result = model(
-      torch.from_numpy(tokens).long(), output_hidden_states=True, use_cache=False
+      torch.from_numpy(tokens).long(),
+      output_hidden_states=True,
+      use_cache=False,
     )
   for hook in hooks:
     hook.remove()

@@ -1,7 +1,6 @@
 """Windowed class sums against loops over every occurrence."""
 
-from hypothesis import given
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 import jax.numpy as jnp
 import numpy as np

@@ -164,7 +164,7 @@ def dataset(
       "mode": np.arange(2, n + 1),
       "component": np.arange(1, 5),
     },
-    attrs={"graph": spec, "model": "synthetic", "directed": 0},
+    attrs={"graph": spec, "model": "synthetic", "directed": 0, "mode": "walk"},
   )
 
 
@@ -231,7 +231,7 @@ def run(
       ),
       "ring:10": dataset("ring:10", *ring(), seed=1, **size),
       "hex:3x3": dataset(
-        "a graph that never forms", *grid(5), strength=0.0, seed=2, **size
+        "a graph that never forms", *grid(5), strength=0.0, seed=5, **size
       ),
     }
   )

@@ -111,7 +111,7 @@ def test_figures_are_written(tree, tmp_path):
 def test_figures_are_deterministic(tmp_path):
   marks = []
   for folder in ("a", "b"):
-    paths = figures.write(single(small()), tmp_path / folder)
+    paths = figures.write(single(small(layers=1)), tmp_path / folder)
     marks.append([hashlib.sha256(p.read_bytes()).digest() for p in paths])
   assert marks[0] == marks[1] and len(marks[0]) == len(FIGURES)
 
@@ -222,6 +222,8 @@ def test_directed_graph_draws_arrows_once(tmp_path):
 
 
 def test_same_name_twice_keeps_both_figures(tmp_path):
-  tree = xr.DataTree.from_dict({name: small(layers=1, contexts=(60,)) for name in "ab"})
+  tree = xr.DataTree.from_dict(
+    {name: small(layers=1, contexts=(60,)) for name in "ab"}
+  )
   paths = figures.write(tree, tmp_path)
   assert len(set(paths)) == 2 * len(FIGURES)

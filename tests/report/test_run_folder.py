@@ -57,7 +57,9 @@ def test_json_is_strict(tmp_path):
   }
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_scraps(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_the_old_file_and_no_scraps(
+  tmp_path, monkeypatch
+):
   path = tmp_path / "summary.json"
   run_folder.write_json(path, {"old": 1})
 

@@ -12,8 +12,7 @@ from typing import Any
 from icl_graphs import errors
 from icl_graphs.models import config as config_lib
 from icl_graphs.models.families import fields as fields_lib
-from icl_graphs.models.families import llama
-from icl_graphs.models.families import weights
+from icl_graphs.models.families import llama, weights
 
 _FAMILIES = {"llama": llama}
 

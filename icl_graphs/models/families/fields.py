@@ -83,9 +83,7 @@ class Fields:
     """Refuses any value but these (null where None is among them)."""
     self._read.add(name)
     value = self._raw.get(name, supported[0])
-    if not any(
-      value == one and type(value) is type(one) for one in supported
-    ):
+    if not any(value == one and type(value) is type(one) for one in supported):
       choices = " or ".join(
         "absent" if one is None else repr(one) for one in supported
       )

@@ -5,8 +5,7 @@ Source of the layout: LlamaForCausalLM of Hugging Face transformers.
 
 from icl_graphs.models import config as config_lib
 from icl_graphs.models.families import fields as fields_lib
-from icl_graphs.models.families import rope_fields
-from icl_graphs.models.families import weights
+from icl_graphs.models.families import rope_fields, weights
 
 
 def translate(fields: fields_lib.Fields) -> config_lib.DecoderConfig:

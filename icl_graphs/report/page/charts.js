@@ -30,10 +30,10 @@ function tickText(value, ticks) {
 }
 
 const timeRange = (graph) => {
-  const times = graph.accuracy ? graph.accuracy.t : [];
+  const times = graph.accuracy ? graph.accuracy.range : [];
   const all = graph.contexts.concat(times);
-  const low = Math.min(...all);
-  return [low, Math.max(...all, low * 1.5)];
+  const low = Math.min(...all), high = Math.max(...all);
+  return low === high ? [low / 2, high * 2] : [low, high];
 };
 
 function chart(id, xRange, yRange) {
@@ -50,8 +50,11 @@ function chart(id, xRange, yRange) {
     make(svg, 'text', {x: EDGE.left - 8, y: y(tick) + 4, 'text-anchor': 'end'},
       tickText(tick, ticks));
   }
-  const last = Math.round(xRange[1]);
-  const marks = [1, 3, 10, 30, 100, 300, 1000, 3000, 10000]
+  // Round marks, and the last time itself where there is room for both.
+  const {contexts} = shown();
+  const alone = xRange[1] > Math.max(...contexts) && xRange[0] < contexts[0];
+  const last = alone ? contexts[0] : xRange[1];
+  const marks = alone ? [] : [1, 3, 10, 30, 100, 300, 1000, 3000, 10000]
     .filter((t) => t >= xRange[0] && x(t) < x(last) - 36);
   for (const t of marks.concat([last])) {
     make(svg, 'text', {x: Math.min(x(t), width - 12), y: height - 8,
@@ -60,8 +63,13 @@ function chart(id, xRange, yRange) {
   return {svg, x, y, width, height};
 }
 
+// A curve of one point becomes a short level stroke.
+const widened = (at, ...rows) => at.length > 1 ? [at, ...rows]
+  : [[at[0] / 1.06, at[0] * 1.06], ...rows.map(([v]) => [v, v])];
+
 // Pieces of a curve between gaps, as one path.
 function line(at, values, plot) {
+  [at, values] = widened(at, values);
   let path = '', pen = 'M', alone = 0;
   at.forEach((t, i) => {
     if (values[i] === null || values[i] === undefined) { pen = 'M'; return; }
@@ -74,6 +82,7 @@ function line(at, values, plot) {
 }
 
 function band(at, low, high, plot) {
+  [at, low, high] = widened(at, low, high);
   const upper = [], lower = [];
   at.forEach((t, i) => {
     if (low[i] === null || high[i] === null) return;
@@ -268,6 +277,7 @@ function shade(part) {
 let mapCells = null;
 function drawMap() {
   const graph = shown(), measure = chosen();
+  if (byId('map-card').hidden) return;
   const {svg, width, height} = frame('map');
   mapCells = null;
   byId('map-note').textContent = '';
@@ -363,7 +373,7 @@ function drawModes(ease) {
   });
   legend('modes-legend', [
     ['bar', 'share of variance per mode'],
-    ...(ghost ? [['ghost', `at ${contexts[early]} words`]] : []),
+    ...(ghost ? [['ghost', `at ${contexts[early]} ${shown().unit}`]] : []),
     ['null', 'flat'],
   ]);
 }

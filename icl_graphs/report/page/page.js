@@ -44,21 +44,27 @@ function drawControls() {
   layer.value = state.layer;
   layer.disabled = graph.layers.length < 2;
   const label = graph.layers[state.layer];
-  const contextText = `${graph.contexts[state.context]} words`;
+  const contextText = `${graph.contexts[state.context]} ${graph.unit}`;
   const layerText = (label === 0 ? '0 (embedding)' : String(label))
-    + (state.layer === graph.report.layer ? ' (report layer)' : '');
+    + (state.layer === graph.report.layer ? ' (report)' : '');
   byId('context-text').textContent = contextText;
   byId('layer-text').textContent = layerText;
   context.setAttribute('aria-valuetext', contextText);
   layer.setAttribute('aria-valuetext', layerText);
   byId('window-pick').hidden = graph.windows.length < 2;
-  options(byId('window'), graph.windows.map((w, i) => [String(i), `${w} words`]),
+  options(byId('window'), graph.windows.map((w, i) => [String(i), `${w} ${graph.unit}`]),
     String(state.window));
+  const fixed = graph.contexts.length < 2 && graph.layers.length < 2;
+  byId('map-card').hidden = fixed;
+  document.querySelector('.controls').hidden = fixed
+    && graph.windows.length < 2 && !graph.control;
   byId('weights-pick').hidden = !graph.control;
   options(byId('weights'), [['0', 'trained'], ['1', 'random']],
     String(state.weights));
   options(byId('pair'), graph.pictures.map((p, i) => [String(i), `PC ${p.name}`]),
     String(state.pair));
+  byId('picture-title').textContent = state.weights
+    ? 'The words, inside the untrained model' : 'The words, inside the model';
   const measure = chosen();
   options(byId('measure'), graph.measures.map((m) => [m.name, m.label]),
     measure ? measure.name : '');

@@ -48,14 +48,18 @@ function fromAddress() {
   return update;
 }
 
-let written = '';
+let written = '', writing = 0;
 function toAddress() {
   const fields = LINKED.map((name) => name + '=' + state[name]);
   fields.push('measure=' + encodeURIComponent(state.measure));
   written = '#' + fields.join('&');
-  try {
-    history.replaceState(null, '', written);
-  } catch (error) { /* some viewers forbid it; the page works without */ }
+  // Browsers refuse address changes that come too fast.
+  clearTimeout(writing);
+  writing = setTimeout(() => {
+    try {
+      history.replaceState(null, '', written);
+    } catch (error) { /* some viewers forbid it; the page works without */ }
+  }, 200);
 }
 
 // Elements. Text is only ever set as text, never parsed as markup.

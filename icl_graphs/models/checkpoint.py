@@ -5,7 +5,6 @@ type is named in one error; nothing is skipped, guessed or unpickled.
 """
 
 from collections.abc import Callable
-import dataclasses
 import json
 import os
 import pathlib
@@ -16,35 +15,17 @@ import warnings
 
 import jax
 import jax.numpy as jnp
-
-# Before safetensors: without it there is no numpy bfloat16 to read into.
-import ml_dtypes  # noqa: F401
 import numpy as np
-import safetensors
 import safetensors.numpy
 
 from icl_graphs import errors
 from icl_graphs.models import config as config_lib
-from icl_graphs.models import decoder, families
+from icl_graphs.models import decoder, families, weight_files
 from icl_graphs.models.families import weights
 
 DTYPES = ("float32", "bfloat16", "float16")
 
-_SINGLE = "model.safetensors"
-_INDEX = "model.safetensors.index.json"
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt")
 _READABLE = {"F64", "F32", "F16", "BF16"}
-# A thousand names help nobody.
-_SHOWN = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class _Stored:
-  """One weight in a file, by its header."""
-
-  path: pathlib.Path
-  shape: tuple[int, ...]
-  dtype: str
 
 
 def load(
@@ -79,7 +60,7 @@ def load(
       f"dtype {dtype!r} is not supported; supported: {', '.join(DTYPES)}"
     )
   table = families.table(config)
-  stored, problems = _inventory(folder)
+  stored, problems = weight_files.inventory(folder)
   problems += _differences(stored, table, config)
   if problems:
     raise errors.InputError(
@@ -88,18 +69,19 @@ def load(
     )
   params: decoder.Params = {}
   suspects = []
-  with _Files() as files:
+  with weight_files.Files() as files:
     for row in table:
       if row.copy_of is not None:
         _require_copy(row, stored, files)
         continue
       parameter = place(_stack(row, config, stored, files, dtype))
-      if not jnp.isfinite(parameter).all():
+      if not _all_finite(parameter):
         suspects.append(row.name)
       _insert(params, row.path, parameter)
   if suspects:
     warnings.warn(
-      f"{folder}: NaN or infinite numbers in {_listed(suspects)} as {dtype}",
+      f"{folder}: NaN or infinite numbers in"
+      f" {weight_files.listed(suspects)} as {dtype}",
       stacklevel=2,
     )
   return params
@@ -144,7 +126,7 @@ def save(
   try:
     folder.mkdir(parents=True, exist_ok=True)
     _write(
-      folder / _SINGLE,
+      folder / weight_files.SINGLE,
       lambda path: safetensors.numpy.save_file(
         tensors, path, metadata={"format": "pt"}
       ),
@@ -157,98 +139,8 @@ def save(
     raise errors.InputError(f"{folder} cannot be written: {error}") from error
 
 
-def _inventory(
-  folder: pathlib.Path,
-) -> tuple[dict[str, _Stored], list[str]]:
-  """All weights of a folder by name, and what is wrong with the files."""
-  paths, index = _files(folder)
-  stored: dict[str, _Stored] = {}
-  duplicates, strays = [], []
-  for path in paths:
-    for name, entry in _header(path).items():
-      if name in stored:
-        duplicates.append(f"{name} ({stored[name].path.name}, {path.name})")
-      elif index is not None and index.get(name, path.name) != path.name:
-        strays.append(f"{name} (in {path.name}, indexed in {index[name]})")
-      stored.setdefault(name, entry)
-  problems = []
-  if duplicates:
-    problems.append(f"stored more than once: {_listed(duplicates)}")
-  if strays:
-    problems.append(f"not where the index says: {_listed(strays)}")
-  return stored, problems
-
-
-def _files(
-  folder: pathlib.Path,
-) -> tuple[list[pathlib.Path], dict[str, str] | None]:
-  """Safetensors files of a folder and, for shards, weight name to file."""
-  if (folder / _SINGLE).exists():
-    return [folder / _SINGLE], None
-  if (folder / _INDEX).exists():
-    index = _index(folder / _INDEX)
-    return [folder / name for name in sorted(set(index.values()))], index
-  others = sorted(folder.glob("*.safetensors"))
-  if len(others) == 1:
-    return others, None
-  if others:
-    raise errors.InputError(
-      f"{folder} has several safetensors files but neither {_SINGLE} nor"
-      f" {_INDEX}; download the index too"
-    )
-  pickles = sorted(p.name for glob in _PICKLES for p in folder.glob(glob))
-  if pickles:
-    raise errors.InputError(
-      f"{folder} has no safetensors, only {_listed(pickles)}: pickle files can"
-      " run code and are not read; convert them (in transformers:"
-      " from_pretrained, then save_pretrained)"
-    )
-  raise errors.InputError(
-    f"{folder} has no *.safetensors file; a model folder holds config.json,"
-    " *.safetensors and tokenizer.json"
-  )
-
-
-def _index(path: pathlib.Path) -> dict[str, str]:
-  """The index's weight map, with plain file names in the same folder only."""
-  try:
-    weight_map = json.loads(path.read_text(encoding="utf-8"))["weight_map"]
-  except OSError as error:
-    raise errors.InputError(f"{path} cannot be read: {error}") from error
-  except (ValueError, RecursionError, KeyError, TypeError) as error:
-    raise errors.InputError(
-      f"{path} is damaged: it has no valid weight_map; download it again"
-    ) from error
-  if not isinstance(weight_map, dict) or not weight_map:
-    raise errors.InputError(f"{path} is damaged: its weight_map is no object")
-  for file in weight_map.values():
-    if not isinstance(file, str) or not re.fullmatch(
-      r"[\w.-]+\.safetensors", file
-    ):
-      raise errors.InputError(
-        f"{path} names the file {file!r}; only *.safetensors files in the same"
-        " folder are read"
-      )
-  return weight_map
-
-
-def _header(path: pathlib.Path) -> dict[str, _Stored]:
-  """Names, shapes and types of a file's weights."""
-  try:
-    with safetensors.safe_open(path, framework="numpy") as file:
-      entries = {}
-      for name in file.keys():  # noqa: SIM118, not a dict
-        view = file.get_slice(name)
-        entries[name] = _Stored(path, tuple(view.get_shape()), view.get_dtype())
-      return entries
-  except (safetensors.SafetensorError, OSError, ValueError) as error:
-    raise errors.InputError(
-      f"{path} is missing, truncated or damaged ({error}); download it again"
-    ) from error
-
-
 def _differences(
-  stored: dict[str, _Stored],
+  stored: dict[str, weight_files.Stored],
   table: tuple[weights.Weight, ...],
   config: config_lib.DecoderConfig,
 ) -> list[str]:
@@ -286,37 +178,16 @@ def _differences(
     ("misshapen", misshapen),
     ("of an unsupported type", unreadable),
   )
-  return [f"{kind}: {_listed(names)}" for kind, names in kinds if names]
-
-
-class _Files:
-  """Opens each file once, for as long as the loading takes."""
-
-  def __enter__(self):
-    self._open = {}
-    return self
-
-  def __exit__(self, *_):
-    self._open.clear()
-
-  def read(self, name: str, entry: _Stored) -> np.ndarray:
-    try:
-      if entry.path not in self._open:
-        self._open[entry.path] = safetensors.safe_open(
-          entry.path, framework="numpy"
-        )
-      return self._open[entry.path].get_tensor(name)
-    except (safetensors.SafetensorError, OSError) as error:
-      raise errors.InputError(
-        f"{entry.path} is damaged ({error}); download it again"
-      ) from error
+  return [
+    f"{kind}: {weight_files.listed(names)}" for kind, names in kinds if names
+  ]
 
 
 def _stack(
   row: weights.Weight,
   config: config_lib.DecoderConfig,
-  stored: dict[str, _Stored],
-  files: _Files,
+  stored: dict[str, weight_files.Stored],
+  files: weight_files.Files,
   dtype: str,
 ) -> np.ndarray:
   """One parameter on the host, layers in front."""
@@ -334,7 +205,9 @@ def _stack(
 
 
 def _require_copy(
-  row: weights.Weight, stored: dict[str, _Stored], files: _Files
+  row: weights.Weight,
+  stored: dict[str, weight_files.Stored],
+  files: weight_files.Files,
 ) -> None:
   if row.name not in stored:
     return
@@ -346,6 +219,12 @@ def _require_copy(
       f" {row.copy_of}, but the two differ; set tie_word_embeddings to false"
       " if the stored head is meant"
     )
+
+
+@jax.jit
+def _all_finite(parameter: jax.Array) -> jax.Array:
+  # Compiled so that no array of the parameter's size is made.
+  return jnp.isfinite(parameter).all()
 
 
 def _insert(params: decoder.Params, path: str, parameter: jax.Array) -> None:
@@ -375,9 +254,3 @@ def _write(path: pathlib.Path, write: Callable[[str], Any]) -> None:
   except BaseException:
     os.unlink(temporary)
     raise
-
-
-def _listed(names: list[str]) -> str:
-  shown = ", ".join(names[:_SHOWN])
-  more = len(names) - _SHOWN
-  return f"{shown} and {more} more" if more > 0 else shown

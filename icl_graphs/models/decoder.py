@@ -169,7 +169,7 @@ def init(
   Returns:
     What `checkpoint.load` returns for the same configuration, untrained.
   """
-  if isinstance(key, int):
+  if not isinstance(key, jax.Array):
     key = jax.random.key(key)
   return _init(config, key, jnp.dtype(dtype).name)
 

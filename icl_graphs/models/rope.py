@@ -24,7 +24,7 @@ class Rotation(NamedTuple):
 
 def frequencies(
   rope: config_lib.Rope, head_size: int
-) -> Float[np.ndarray, "half"]:
+) -> Float[np.ndarray, " half"]:
   """Radians per position of every rotated pair, float32.
 
   Args:
@@ -62,7 +62,7 @@ def frequencies(
 def rotation(
   rope: config_lib.Rope,
   head_size: int,
-  positions: Int[Array, "T"],
+  positions: Int[Array, " T"],
   dtype: jnp.dtype,
 ) -> Rotation:
   """Cosines and sines at these positions, rounded to `dtype` at the end."""

@@ -29,7 +29,9 @@ BASELINES = (
 BINS = 90
 
 
-def _log_axis(axis: mpl_axes.Axes, ticks: list[int]) -> None:
+def _log_axis(
+  axis: mpl_axes.Axes, ticks: list[int], counted: bool = True
+) -> None:
   axis.set_xscale("log")
   if len(ticks) == 1:
     axis.set_xlim(ticks[0] / 2, ticks[0] * 2)
@@ -37,7 +39,7 @@ def _log_axis(axis: mpl_axes.Axes, ticks: list[int]) -> None:
   if len(ticks) > most:
     picked = np.unique(np.round(np.linspace(0, len(ticks) - 1, most)))
     ticks = [ticks[int(index)] for index in picked]
-  axis.set_xticks(ticks)
+  axis.set_xticks(ticks if counted else [])
   axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{x:g}"))
   axis.xaxis.set_minor_locator(ticker.NullLocator())
 
@@ -67,12 +69,10 @@ def energy_and_accuracy(one: view.GraphView) -> mpl_figure.Figure | None:
     for axis in cells[len(shown) :]:
       axis.axis("off")
     right.supxlabel(f"context length ({one.unit}, log scale)", fontsize=8)
-  layer = one.labels("layer")[one.layer]
-  window = one.labels("window")[one.window]
   shown_too = " and accuracy" if accurate else ""
   figure.suptitle(
-    f"{one.spec}: energy{shown_too} against context (report layer {layer}, "
-    f"window {window}; grey: bootstrap interval, hatched: null)",
+    f"{one.spec}: energy{shown_too} against context ({one.where}; "
+    "grey: bootstrap interval, hatched: null)",
     x=0.01,
     ha="left",
   )
@@ -113,7 +113,7 @@ def _by_layer(
       )
   axis.axhline(1, color=GREY, ls=":", lw=1)
   axis.set_title("Relative energy (1 = no structure, lower = like the graph)")
-  _log_axis(axis, contexts)
+  _log_axis(axis, contexts, one.counted)
   if len(layers) <= 9:
     axis.legend(
       loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0, labelspacing=0.3
@@ -171,7 +171,7 @@ def _variant(axis: mpl_axes.Axes, one: view.GraphView, name: str) -> None:
   axis.yaxis.set_major_locator(ticker.MaxNLocator(4))
   axis.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
   axis.yaxis.get_offset_text().set_fontsize(6.5)
-  _log_axis(axis, contexts[:: max(1, len(contexts) // 3)])
+  _log_axis(axis, contexts[:: max(1, len(contexts) // 3)], one.counted)
 
 
 def binned(

@@ -132,9 +132,8 @@ def layer_maps(one: view.GraphView) -> mpl_figure.Figure | None:
     figure.colorbar(image, ax=axis, pad=0.02, fraction=0.06).outline.set_lw(0)
   axes[0].set_ylabel("hidden state (0 = embedding)")
   figure.suptitle(
-    f"{one.spec}: where and when structure appears "
-    f"(window {one.labels('window')[one.window]}; frame: report layer "
-    f"{layers[one.layer]})",
+    f"{one.spec}: where and when structure appears (framed: report layer; "
+    f"{one.where})",
     x=0.01,
     ha="left",
   )
@@ -151,11 +150,12 @@ def spectrum(one: view.GraphView) -> mpl_figure.Figure | None:
   if not usable.size:
     return None
   first, last = usable[0], usable[-1]
-  contexts = one.labels("context")
   figure = mpl_figure.Figure((6.4, 3.6), layout="constrained")
   axis = figure.subplots()
   axis.vlines(modes.eigenvalues, 0, now[last], color="#1f4e8c", lw=5)
-  axis.plot([], [], color="#1f4e8c", lw=5, label=f"{contexts[last]} {one.unit}")
+  axis.plot(
+    [], [], color="#1f4e8c", lw=5, label=one.context_text(last) or "now"
+  )
   if first != last:
     axis.plot(
       modes.eigenvalues,
@@ -165,7 +165,7 @@ def spectrum(one: view.GraphView) -> mpl_figure.Figure | None:
       ms=5,
       mfc="white",
       mec="#b45309",
-      label=f"{contexts[first]} {one.unit} (earliest)",
+      label=f"{one.context_text(first)} (earliest)",
     )
   axis.axhline(modes.flat, color="black", ls="--", lw=1, label="flat: 1/(n-1)")
   top = max(now[last].max(), now[first].max(), modes.flat)

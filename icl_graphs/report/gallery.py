@@ -54,7 +54,7 @@ def emergence(one: view.GraphView) -> mpl_figure.Figure | None:
       if np.isfinite(turned).any():
         _compass(axis, turns[k, c], _ratios(one, k, c))
       if k == rows[0]:
-        axis.set_title(f"{one.labels('context')[c]} {one.unit}")
+        axis.set_title(one.context_text(c))
       if not enough.all():
         axis.text(
           0.98,
@@ -65,10 +65,12 @@ def emergence(one: view.GraphView) -> mpl_figure.Figure | None:
           fontsize=6,
           color="#6b7280",
         )
+  # A narrow figure has no room for one long line.
+  gap = " " if len(columns) >= COLUMNS else "\n"
+  grows = " as the context grows" if len(columns) > 1 else ""
   figure.suptitle(
-    f"{one.spec}: how the words are arranged as the context grows "
-    f"(PC 1-2, window {one.labels('window')[one.window]}; lines: the graph's "
-    "edges)",
+    f"{one.spec}: how the words are arranged{grows}{gap}"
+    f"(PC 1-2; report: {one.where}; lines: the graph's edges)",
     x=0.01,
     ha="left",
   )

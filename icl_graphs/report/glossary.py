@@ -26,13 +26,13 @@ MEASURES: dict[str, Measure] = {
     1,
     "Probability the model puts on true neighbours of the current word, out "
     "of its whole vocabulary (mean over the last fifth of the context).",
-    "The same probabilities read against relabelled graphs (the null).",
+    "the same probabilities read against relabelled graphs (the null).",
   ),
   "accuracy_restricted": Measure(
     "Accuracy, node words only",
     1,
     "The same probability when only the words of the graph may be chosen.",
-    "The share of the words that are neighbours, about the null.",
+    "the share of the words that are neighbours.",
   ),
   "energy_relative": Measure(
     "Relative energy",
@@ -53,14 +53,14 @@ MEASURES: dict[str, Measure] = {
     1,
     "Best agreement of a direction in the picture (PC 1-2) with the "
     "graph's two smoothest modes. 1 is perfect.",
-    "Above 0 by chance, more so for small graphs: compare with the null.",
+    "above 0 by chance, more so for small graphs: compare with the null.",
   ),
   "principal_cosine_2": Measure(
     "Principal cosine, smaller",
     1,
     "Agreement of the whole PC 1-2 plane with the graph's two smoothest "
     "modes: the worse of its two directions. 1 is perfect.",
-    "Above 0 by chance, more so for small graphs: compare with the null.",
+    "above 0 by chance, more so for small graphs: compare with the null.",
   ),
   "fiedler_power": Measure(
     "Fiedler power",
@@ -80,7 +80,7 @@ MEASURES: dict[str, Measure] = {
     "Variance in PC 1-2",
     0,
     "Share of the variance between words that the picture shows.",
-    "Does not involve the graph: relabelling the words leaves it unchanged.",
+    "the same, since it does not involve the graph.",
   ),
   "energy_centred": Measure(
     "Energy, centred",
@@ -92,7 +92,7 @@ MEASURES: dict[str, Measure] = {
     "Energy, ratio",
     -1,
     "Edge energy over the same sum taken over all pairs of words.",
-    "The density of the graph.",
+    "the density of the graph.",
   ),
   "energy_degree": Measure(
     "Energy, degree-normalised",
@@ -105,7 +105,7 @@ MEASURES: dict[str, Measure] = {
     -1,
     "Mean squared distance between words joined by an edge, in the model's "
     "own units.",
-    "Its average over relabellings (the null).",
+    "its average over relabellings (the null).",
     own_units=True,
   ),
   "energy_sum": Measure(
@@ -113,7 +113,7 @@ MEASURES: dict[str, Measure] = {
     -1,
     "Squared distances between neighbours, summed over ordered pairs, in the "
     "model's own units.",
-    "Its average over relabellings (the null).",
+    "its average over relabellings (the null).",
     own_units=True,
   ),
   "energy_frobenius": Measure(
@@ -121,7 +121,7 @@ MEASURES: dict[str, Measure] = {
     -1,
     "Edge energy over the size of the uncentred representations and their "
     "width. It also falls when the common mean grows.",
-    "Its average over relabellings (the null).",
+    "its average over relabellings (the null).",
     own_units=True,
   ),
 }

@@ -123,14 +123,13 @@ def _null_spread(one: view.GraphView) -> dict[str, float]:
 
 def _headline(one: view.GraphView, entry: Mapping[str, Any]) -> dict[str, Any]:
   found = wording.findings(entry, _null_spread(one))
-  layer = one.labels("layer")[one.layer]
+  context = one.context_text(one.context)
+  context = context and f"{context} of context"
   return {
     "spec": one.spec,
     "n": one.size("node"),
     "layers": one.size("layer"),
-    "where": f"hidden state {layer}, "
-    f"{one.labels('context')[-1]} {one.unit} of context, "
-    f"window {one.labels('window')[one.window]}",
+    "where": ", ".join(filter(None, [one.where, context])),
     "verdicts": wording.verdicts(found),
     "untrained": any(math.isfinite(finding.untrained) for finding in found),
     "rows": [

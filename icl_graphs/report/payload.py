@@ -80,6 +80,7 @@ def graph(one: view.GraphView) -> dict[str, Any]:
     "counts": None if counts is None else compact(counts, 6),
     "spec": one.spec,
     "unit": one.unit,
+    "counted": one.counted,
     "words": one.words,
     "edges": one.edges,
     "directed": one.directed,

@@ -33,7 +33,7 @@ def headline(summary_for_graph: Mapping[str, Any]) -> str:
       one.name,
       wording.number(one.value),
       wording.interval(one.low, one.high),
-      wording.number(one.null),
+      wording.number(one.null, one.value),
       wording.number(one.untrained),
     )
     for one in found

@@ -75,6 +75,25 @@ class GraphView:
     return "tokens" if self.dataset.attrs.get("mode") == "pairs" else "words"
 
   @property
+  def counted(self) -> bool:
+    """Whether contexts and counts are real: bare class means have none."""
+    return bool(self.dataset.attrs.get("counts_known", True))
+
+  def context_text(self, position: int) -> str:
+    """A context length with its unit; empty where it is not known."""
+    if not self.counted:
+      return ""
+    return f"{self.labels('context')[position]} {self.unit}"
+
+  @property
+  def where(self) -> str:
+    """Report layer and, where known, window."""
+    layer = f"hidden state {self.labels('layer')[self.layer]}"
+    if not self.counted:
+      return layer
+    return f"{layer}, window {self.labels('window')[self.window]}"
+
+  @property
   def directed(self) -> bool:
     return bool(self.dataset.attrs.get("directed", False))
 
@@ -147,7 +166,7 @@ class GraphView:
   @property
   def counts(self) -> Float[np.ndarray, "W C n"] | None:
     """Occurrences behind each class mean."""
-    if "count" not in self.dataset:
+    if "count" not in self.dataset or not self.counted:
       return None
     count = self.dataset["count"]
     if "group" in count.dims:

@@ -48,14 +48,22 @@ def as_float(value: Any) -> float:
     return math.nan
 
 
-def number(value: float) -> str:
-  """Three significant digits; powers of ten only outside .001 to 10000."""
+def number(value: float, beside: float = math.nan) -> str:
+  """Three significant digits; powers of ten only outside .001 to 10000.
+
+  A number far smaller than the one it stands beside (the null of a correlation)
+  is rounded to the other's decimals.
+  """
   if not math.isfinite(value):
     return "n/a"
-  if value != 0 and not 1e-3 <= abs(value) < 1e4:
+  size = abs(value)
+  if math.isfinite(beside) and size < 1e-2 * abs(beside):
+    size = abs(beside)
+  if size != 0 and not 1e-3 <= size < 1e4:
     return f"{value:.2e}"
-  digits = 2 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
-  return f"{value:.{digits}f}"
+  digits = 2 if size == 0 else max(0, 2 - math.floor(math.log10(size)))
+  text = f"{value:.{digits}f}"
+  return text.lstrip("-") if float(text) == 0 else text
 
 
 def interval(low: float, high: float) -> str:
@@ -155,7 +163,7 @@ def _measured(finding: Finding, overall: str) -> str:
   span = interval(finding.low, finding.high)
   text += f" {span}" if span else ""
   if math.isfinite(finding.null):
-    text += f", null {number(finding.null)}"
+    text += f", null {number(finding.null, finding.value)}"
   if math.isfinite(finding.untrained):
     text += f", untrained {number(finding.untrained)}"
   # The headline already says what holds for every line under it.

@@ -14,15 +14,19 @@ _BLOCKS = 2**26
 
 
 def uniforms(
-  seed: int | Array, walk_index: Int[Array, ""] | int, counts: dict[int, int]
-) -> dict[int, Float[Array, " count"]]:
-  """Uniform float32 numbers in [0, 1) of several streams of one walk.
+  seed: int | Array, walk_index: Int[Array, " B"], counts: dict[int, int]
+) -> dict[int, Float[Array, "count B"]]:
+  """Uniform float32 numbers in [0, 1) of several streams of B walks.
 
   Args:
     seed: whole number below 2^32, or a threefry key.
-    walk_index: which walk of this seed.
-    counts: how many numbers of each stream. Number t of stream s depends on
-      the seed, the walk, s and t only, whatever else is asked for.
+    walk_index: int [B], which walks of this seed.
+    counts: how many numbers of each stream.
+
+  Returns:
+    float32 [count, B] for each stream, time first as a scan wants it. Number t
+    of stream s of walk i depends on the seed, i, s and t only, whatever else
+    is asked for.
   """
   if not jnp.issubdtype(jnp.asarray(seed).dtype, jax.dtypes.prng_key):
     # Named, so that a changed global default cannot change the walks.
@@ -35,12 +39,12 @@ def uniforms(
     # and 2b + 1. Half the cost of `random.uniform`, which keeps one number of
     # each block, quick to compile, and independent of jax's generator flags.
     blocks = -(-count // 2)
-    high = jnp.full(blocks, walk_index, jnp.uint32)
     low = jnp.arange(blocks, dtype=jnp.uint32) + stream * _BLOCKS
+    high, low = jnp.broadcast_arrays(walk_index[None], low[:, None])
     bits = extend_random.threefry_2x32(
-      (words[0], words[1]), jnp.concatenate([high, low])
+      (words[0], words[1]), jnp.stack([high, low])
     )
-    bits = bits.reshape(2, blocks).T.reshape(2 * blocks)[:count]
+    bits = bits.swapaxes(0, 1).reshape(2 * blocks, -1)[:count]
     # Through int32: processors convert signed integers faster.
     numbers = (bits >> 9).astype(jnp.int32).astype(jnp.float32)
     drawn[stream] = numbers / RESOLUTION

@@ -113,38 +113,9 @@ def step(
     uniforms[1:],
     table,
     law,
-    _ALL_FEATURES,
+    _Features(stays_or_jumps=True, non_backtracking=True),
   )
   return node
-
-
-def sample_walk(
-  table: TransitionTable,
-  seed: int | Array,
-  walk_index: Int[Array, ""] | int,
-  *,
-  length: int,
-  law: StepLaw,
-  max_hops: int = 1,
-  start: Int[Array, ""] | int | None = None,
-) -> Int[Array, " length"]:
-  """One walk, int32 [length]: pure, to vmap over any of its array arguments.
-
-  Use it to mix graphs and laws in one batch, by `jax.vmap` over stacked tables
-  and a `StepLaw` of arrays. It gives the nodes that `sample_walks` gives.
-
-  Args:
-    table: the graph, [n, K].
-    seed: whole number below 2^32, or a PRNG key; may be traced.
-    walk_index: which walk of this seed; may be traced.
-    length: nodes in the walk, the start node included.
-    law: scalars; may be traced, so nothing checks them here.
-    max_hops: static bound on law.hops; further hops are not made.
-    start: first node; default uniform over the nodes.
-  """
-  return _walk(
-    table, seed, walk_index, law, start, length, max_hops, _ALL_FEATURES
-  )
 
 
 def sample_walks(
@@ -154,31 +125,38 @@ def sample_walks(
   *,
   length: int,
   law: StepLaw | None = None,
+  max_hops: int | None = None,
   start: Int[Array, " B"] | None = None,
 ) -> Int[Array, "B length"]:
-  """Walks int32 [B, length] under one law of plain numbers.
+  """Walks int32 [B, length].
+
+  One table and one law serve all walks, or each walk has its own: stack the
+  tables to [B, n, K] and give the law arrays [B]. The nodes are the same.
 
   Args:
-    table: the graph, [n, K].
-    seed: whole number below 2^32, or a PRNG key.
+    table: the graph, [n, K]; or one per walk, [B, n, K].
+    seed: whole number below 2^32, or a threefry key; may be traced.
     walk_index: int [B]; row b is walk walk_index[b] of this seed.
     length: nodes per walk, the start node included.
-    law: from `step_law`, default the plain walk (`sample_walk` takes traced
-      laws).
+    law: from `step_law`, default the plain walk; or arrays (scalar or [B]),
+      which may be traced, so nothing checks them here.
+    max_hops: for a law of arrays, the static bound on its hops (default 1);
+      further hops are not made.
     start: int [B] first nodes; default uniform over the nodes. The paper
       starts walk i at node i.
 
   Raises:
-    InputError: a seed outside [0, 2^32), a length below 1, or a start node
-      that the graph does not have.
+    InputError: a seed outside [0, 2^32), a length below 1, a law that
+      `step_law` refuses, or a start node that the graph does not have.
   """
-  law = step_law() if law is None else step_law(**law._asdict())
   if length < 1:
     raise errors.InputError(f"walks of length {length}; at least 1 is needed")
-  features = _Features(
-    stays_or_jumps=law.stay + law.teleport > 0,
-    non_backtracking=law.non_backtracking,
-  )
+  law = StepLaw() if law is None else law
+  features = _Features(stays_or_jumps=True, non_backtracking=True)
+  if not any(isinstance(field, np.ndarray | jax.Array) for field in law):
+    law = step_law(**law._asdict())
+    max_hops = law.hops
+    features = _Features(law.stay + law.teleport > 0, law.non_backtracking)
   return _walks(
     table,
     _checked_seed(seed),
@@ -186,7 +164,7 @@ def sample_walks(
     law,
     _checked_start(start, table),
     length=length,
-    max_hops=law.hops,
+    max_hops=1 if max_hops is None else max_hops,
     features=features,
   )
 
@@ -232,52 +210,46 @@ class _Features(NamedTuple):
   non_backtracking: bool
 
 
-_ALL_FEATURES = _Features(True, True)
-
-
 @functools.partial(jax.jit, static_argnames=("length", "max_hops", "features"))
 def _walks(table, seed, walk_index, law, start, *, length, max_hops, features):
-  def walk(index, first):
-    return _walk(table, seed, index, law, first, length, max_hops, features)
-
-  return jax.vmap(walk)(walk_index, start)
-
-
-def _walk(table, seed, index, law, start, length, max_hops, features):
   counts = {_FIRST_HOP + hop: length for hop in range(max_hops)}
   if features.stays_or_jumps:
     counts[_MODE] = length
   if start is None:
     counts[_START] = 1
-  drawn = streams.uniforms(seed, index, counts)
+  drawn = streams.uniforms(seed, walk_index, counts)
+  table_axis = 0 if table.degree.ndim == 2 else None
   if start is None:
-    start = transitions.uniform_node(drawn[_START][0], table)
-  start = jnp.asarray(start, jnp.int32)
+    start = jax.vmap(transitions.uniform_node, (0, table_axis))(
+      drawn[_START][0], table
+    )
   hops = [drawn[_FIRST_HOP + hop] for hop in range(max_hops)]
+  law = StepLaw(*map(jnp.asarray, law))
+  law_axes = StepLaw(*(0 if field.ndim == 1 else None for field in law))
 
-  def advance(state, uniforms):
+  @functools.partial(jax.vmap, in_axes=(0, 0, table_axis, law_axes))
+  def advance(state, uniforms, table, law):
+    return _advance(*state, *uniforms, table, law, features)
+
+  def scanned(state, uniforms):
     # Emits the node before the step: the last step is made for nothing, which
     # costs less than joining the start node to the rest.
-    return _advance(*state, *uniforms, table, law, features), state[0]
+    return advance(state, uniforms, table, law), state[0]
 
-  return jax.lax.scan(
-    advance, (start, jnp.int32(-1)), (drawn.get(_MODE), hops)
-  )[1]
+  state = (start, jnp.full_like(start, -1))
+  return jax.lax.scan(scanned, state, (drawn.get(_MODE), hops))[1].T
 
 
 @functools.partial(jax.jit, static_argnames=("pairs",))
 def _pairs(table, seed, walk_index, start, *, pairs):
-  def sequence(index, first):
-    counts = {_START: pairs, _FIRST_HOP: pairs}
-    drawn = streams.uniforms(seed, index, counts)
-    w1 = transitions.uniform_node(drawn[_START], table)
-    if first is not None:
-      w1 = w1.at[0].set(first)
-    choose = functools.partial(transitions.choose, table)
-    w2 = jax.vmap(choose)(w1, drawn[_FIRST_HOP])
-    return jnp.stack([w1, w2], axis=-1)
-
-  return jax.vmap(sequence)(walk_index, start)
+  counts = {_START: pairs, _FIRST_HOP: pairs}
+  drawn = streams.uniforms(seed, walk_index, counts)
+  w1 = transitions.uniform_node(drawn[_START], table)
+  if start is not None:
+    w1 = w1.at[0].set(start)
+  choose = functools.partial(transitions.choose, table)
+  w2 = jax.vmap(jax.vmap(choose))(w1, drawn[_FIRST_HOP])
+  return jnp.stack([w1.T, w2.T], axis=-1)
 
 
 def _advance(node, previous, mode_uniform, hop_uniforms, table, law, features):
@@ -315,7 +287,7 @@ def _checked_start(start, table):
     return None
   traced = (jax.core.Tracer,)
   if not isinstance(start, traced) and not isinstance(table.degree, traced):
-    nodes = int(np.sum(np.asarray(table.degree) > 0))
+    nodes = int(np.min(np.sum(np.asarray(table.degree) > 0, axis=-1)))
     wrong = [int(i) for i in np.ravel(start) if not 0 <= i < nodes]
     if wrong:
       raise errors.InputError(

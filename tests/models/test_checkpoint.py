@@ -289,6 +289,16 @@ def test_lying_header(folder, change):
   assert "damaged" in _message(folder)
 
 
+def test_name_twice_in_one_header(folder):
+  def repeat(header):
+    text = json.dumps(header)
+    again = json.dumps({GATE: header[GATE]})
+    return f"{text[:-1]}, {again[1:]}".encode()
+
+  _with_header(folder / "model.safetensors", repeat)
+  assert f"more than once: {GATE} (twice in model" in _message(folder)
+
+
 def test_header_length_beyond_the_file(folder):
   path = folder / "model.safetensors"
   path.write_bytes(struct.pack("<Q", 2**62) + path.read_bytes()[8:])

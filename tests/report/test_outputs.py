@@ -227,3 +227,12 @@ def test_same_name_twice_keeps_both_figures(tmp_path):
   )
   paths = figures.write(tree, tmp_path)
   assert len(set(paths)) == 2 * len(FIGURES)
+
+
+def test_bare_class_means_claim_no_context(tmp_path):
+  dataset = bare().assign_attrs(counts_known=0)
+  _, page = write(single(dataset), tmp_path)
+  text = " ".join(" ".join(page.words).split())
+  assert "of context, " not in text and "window 20" not in text
+  assert page.data["graphs"][0]["counts"] is None
+  assert figures.write(single(dataset), tmp_path)

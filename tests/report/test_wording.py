@@ -90,6 +90,12 @@ def test_numbers(value, text):
   assert wording.number(value) == text
 
 
+def test_small_number_beside_a_large_one():
+  assert wording.number(2.1e-4, beside=0.822) == "0.000"
+  assert wording.number(-2.1e-4, beside=0.822) == "0.000"
+  assert wording.number(1.5e-4, beside=1.2e-4) == "1.50e-04"
+
+
 def test_table_is_aligned_and_complete(tree):
   summary = synthetic.summary(tree["grid:4x4"].to_dataset(), layer=2)
   summary["parity_power"] = entry(None, None, None, None)

@@ -204,9 +204,8 @@ def test_mixed_laws_and_graphs_in_one_batch():
 
   @jax.jit
   def sample(tables, laws):
-    walk = functools.partial(walks.sample_walk, length=200, max_hops=3)
-    return jax.vmap(lambda table, law, index: walk(table, 9, index, law=law))(
-      tables, laws, np.arange(3)
+    return walks.sample_walks(
+      tables, 9, np.arange(3), length=200, law=laws, max_hops=3
     )
 
   mixed = np.asarray(sample(tables, laws))

@@ -54,9 +54,10 @@ function chart(id, xRange, yRange) {
   const {contexts} = shown();
   const alone = xRange[1] > Math.max(...contexts) && xRange[0] < contexts[0];
   const last = alone ? contexts[0] : xRange[1];
+  const ends = alone && !shown().counted ? [] : [last];
   const marks = alone ? [] : [1, 3, 10, 30, 100, 300, 1000, 3000, 10000]
     .filter((t) => t >= xRange[0] && x(t) < x(last) - 36);
-  for (const t of marks.concat([last])) {
+  for (const t of marks.concat(ends)) {
     make(svg, 'text', {x: Math.min(x(t), width - 12), y: height - 8,
       'text-anchor': 'middle'}, t);
   }
@@ -195,7 +196,7 @@ function sentence(measure, k, c) {
   const chance = cell(measure, 'null', k, c);
   return [number(value),
     low !== null && high !== null ? ` [${number(low)}, ${number(high)}]` : '',
-    chance !== null ? `, null ${number(chance)}` : ''];
+    chance !== null ? `, null ${number(chance, value)}` : ''];
 }
 
 function readValue(node, measure, k, c) {

@@ -44,7 +44,7 @@ function drawControls() {
   layer.value = state.layer;
   layer.disabled = graph.layers.length < 2;
   const label = graph.layers[state.layer];
-  const contextText = `${graph.contexts[state.context]} ${graph.unit}`;
+  const contextText = !graph.counted ? 'not known' : `${graph.contexts[state.context]} ${graph.unit}`;
   const layerText = (label === 0 ? '0 (embedding)' : String(label))
     + (state.layer === graph.report.layer ? ' (report)' : '');
   byId('context-text').textContent = contextText;

@@ -103,12 +103,16 @@ function legend(id, entries) {
   }));
 }
 
-function number(value) {
+// Three significant digits; a number far smaller than the one it stands beside
+// is rounded to the other's decimals.
+function number(value, beside = null) {
   if (value === null || value === undefined) return 'n/a';
-  const size = Math.abs(value);
-  if (value !== 0 && (size < 1e-3 || size >= 1e4)) return value.toExponential(2);
-  const digits = value === 0 ? 2 : Math.max(0, 2 - Math.floor(Math.log10(size)));
-  return value.toFixed(digits);
+  let size = Math.abs(value);
+  if (beside !== null && size < .01 * Math.abs(beside)) size = Math.abs(beside);
+  if (size !== 0 && (size < 1e-3 || size >= 1e4)) return value.toExponential(2);
+  const digits = size === 0 ? 2 : Math.max(0, 2 - Math.floor(Math.log10(size)));
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace('-', '') : text;
 }
 
 // Move a list of numbers to new values; null means absent at that end.

@@ -1,0 +1,1 @@
+"""Training of the small bundled model: data, step, tokenizer, model folder."""

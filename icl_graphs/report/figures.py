@@ -89,7 +89,12 @@ def write(tree: xr.DataTree, out: pathlib.Path) -> list[pathlib.Path]:
 
 
 def layer_maps(one: view.GraphView) -> mpl_figure.Figure | None:
-  """Layers against context: three measures of structure as heat maps."""
+  """Layers against context: three measures of structure as heat maps.
+
+  A single layer at a single context is no map and gives no figure.
+  """
+  if one.size("layer") * one.size("context") == 1:
+    return None
   maps = [
     (title, least, values[:, one.window])
     for name, title, least in MAPS
@@ -154,7 +159,7 @@ def spectrum(one: view.GraphView) -> mpl_figure.Figure | None:
   axis = figure.subplots()
   axis.vlines(modes.eigenvalues, 0, now[last], color="#1f4e8c", lw=5)
   axis.plot(
-    [], [], color="#1f4e8c", lw=5, label=one.context_text(last) or "now"
+    [], [], color="#1f4e8c", lw=5, label=one.context_text(last) or "measured"
   )
   if first != last:
     axis.plot(

@@ -314,7 +314,7 @@ FAMILIES: dict[str, Family] = {
       _regular,
       True,
     ),
-    ("gnp:NODES:P:SEED", "random edges", "gnp:16:0.25:0", _gnp, True),
+    ("gnp:NODES:P:SEED", "random edges", "gnp:16:0.25:1", _gnp, True),
     (
       "sbm:SIZE,...:P_IN:P_OUT:SEED",
       "stochastic blocks",

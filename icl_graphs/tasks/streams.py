@@ -5,6 +5,7 @@ from jax import numpy as jnp
 from jax import random
 from jax.extend import random as extend_random
 from jaxtyping import Array, Float, Int
+import numpy as np
 
 # Numbers are multiples of 1 / RESOLUTION, which float32 holds exactly.
 RESOLUTION = 2**23
@@ -39,7 +40,7 @@ def uniforms(
     # and 2b + 1. Half the cost of `random.uniform`, which keeps one number of
     # each block, quick to compile, and independent of jax's generator flags.
     blocks = -(-count // 2)
-    low = jnp.arange(blocks, dtype=jnp.uint32) + stream * _BLOCKS
+    low = jnp.arange(blocks, dtype=jnp.uint32) + np.uint32(stream * _BLOCKS)
     high, low = jnp.broadcast_arrays(walk_index[None], low[:, None])
     bits = extend_random.threefry_2x32(
       (words[0], words[1]), jnp.stack([high, low])

@@ -166,7 +166,7 @@ def test_nothing_given_by_a_user_becomes_markup(tmp_path):
 @pytest.mark.parametrize(
   ("make", "drawn"),
   [
-    (bare, ["emergence", "energy", "layers", "spectrum"]),
+    (bare, ["emergence", "energy", "spectrum"]),
     (holes, FIGURES),
     (lambda: small(windows=(10, 20, 30), layers=1), FIGURES),
     (lambda: small(contexts=(60,)), FIGURES),
@@ -223,7 +223,7 @@ def test_directed_graph_draws_arrows_once(tmp_path):
 
 def test_same_name_twice_keeps_both_figures(tmp_path):
   tree = xr.DataTree.from_dict(
-    {name: small(layers=1, contexts=(60,)) for name in "ab"}
+    {name: small(layers=2, contexts=(60,)) for name in "ab"}
   )
   paths = figures.write(tree, tmp_path)
   assert len(set(paths)) == 2 * len(FIGURES)

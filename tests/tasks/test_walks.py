@@ -189,6 +189,15 @@ def test_walks_stay_the_same_between_versions():
   assert np.asarray(pairs)[0].tolist() == expected
 
 
+def test_most_hops_and_largest_seed():
+  law = walks.step_law(hops=walks.MAX_HOPS)
+  table = walks.transition_table(graphs.parse("ring:9"))
+  last = np.array([2**31 - 1])
+  nodes = walks.sample_walks(table, 2**32 - 1, last, length=400, law=law)
+  # So many hops forget the start: every step to every node.
+  assert len(np.unique(np.diff(np.asarray(nodes)) % 9)) == 9
+
+
 def test_mixed_laws_and_graphs_in_one_batch():
   specs = ("grid:4x4", "ring:10", "hex:3x3")
   parsed = [graphs.parse(spec) for spec in specs]

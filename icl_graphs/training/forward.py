@@ -88,9 +88,7 @@ def _attend(normed, weights, config, turn, shape):
     peak = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True))
     odds = jnp.exp(scores - peak)
     # Dividing after the product touches H numbers per query instead of T.
-    mixed.append(
-      (odds @ value[:, :, :stop]) / odds.sum(axis=-1, keepdims=True)
-    )
+    mixed.append((odds @ value[:, :, :stop]) / odds.sum(axis=-1, keepdims=True))
   rows = jnp.concatenate(mixed, axis=2).transpose(0, 2, 1, 3)
   kernel = weights["output"]["kernel"].reshape(heads * size, width)
   return rows.reshape(batch * time, heads * size) @ kernel

@@ -44,7 +44,9 @@ class Mixture:
     switch: share of walks whose scene changes.
     scene_length: words between changes are `scene_length` times a factor drawn
       from 0.5 to 2 on average.
-    scenes: S, distinct scenes of one sequence.
+    scenes: S, distinct scenes, and laws, of one sequence.
+    law_switch: share of walks whose law changes within a scene, too.
+    law_length: words between such changes, on average.
   """
 
   non_backtracking: float = 0.0
@@ -57,6 +59,8 @@ class Mixture:
   switch: float = 0.6
   scene_length: float = 60.0
   scenes: int = 3
+  law_switch: float = 0.0
+  law_length: float = 40.0
   stay: tuple[float, float] = (0.2, 0.6)
   more: tuple[float, float] = (0.2, 0.7)
   jump: tuple[float, float] = (0.02, 0.17)
@@ -154,19 +158,26 @@ def sample(
     vocab_size: V; words are drawn from all tokens that are words.
     max_nodes: larger graphs are left out.
   """
-  keys = random.split(key, 8)
+  keys = random.split(key, 9)
   scenes = _scenes(keys[0], table, mixture, batch, vocab_size, max_nodes)
   pairs = _chance(keys[1], mixture.pairs, (batch,))
   switches = _chance(keys[2], mixture.switch, (batch,)) & ~pairs
   duration = mixture.scene_length * _between(keys[3], (0.5, 2.0), (batch,))
   changes = _chance(keys[4], (1 / duration)[None], (length - 1, batch))
+  restless = _chance(keys[6], mixture.law_switch, (batch,))
+  laws = _chance(keys[7], 1 / mixture.law_length, (length - 1, batch))
   draws = random.uniform(keys[5], (length - 1, batch, _MORE_HOPS + 7))
   _, tokens = jax.lax.scan(
-    lambda state, now: jax.vmap(_advance, (0, 0, 0, None, 0, 0, None))(
-      state, scenes, pairs, now[0], now[1], now[2], table
+    lambda state, now: jax.vmap(_advance, (0, 0, 0, None, 0, 0, 0, None))(
+      state, scenes, pairs, *now, table
     ),
-    tuple(jnp.full(batch, start, jnp.int32) for start in (0, -1, 0)),
-    (jnp.arange(length - 1), changes & switches[None], draws),
+    tuple(jnp.full(batch, start, jnp.int32) for start in (0, -1, 0, 0)),
+    (
+      jnp.arange(length - 1),
+      changes & switches[None],
+      laws & restless[None],
+      draws,
+    ),
   )
   first = jnp.full((batch, 1), tokenizer.bos_id(), jnp.int32)
   return jnp.concatenate([first, tokens.T], axis=1)
@@ -231,11 +242,14 @@ def _scenes(key, table, mixture, batch, vocab_size, max_nodes) -> _Scenes:
   return _Scenes(graph, words, kinds[0], *strengths)
 
 
-def _advance(state, scenes, pairs, time, change, draws, table):
-  """One token of one sequence: state is node, previous node, scene."""
-  node, previous, scene = state
-  scene = (scene + change.astype(jnp.int32)) % scenes.graph.shape[0]
-  here = _Scenes(*(field[scene] for field in scenes))
+def _advance(state, scenes, pairs, time, change, law_change, draws, table):
+  """One token of one sequence: state is node, previous node, scene, law."""
+  node, previous, scene, law = state
+  count = scenes.graph.shape[0]
+  scene = (scene + change.astype(jnp.int32)) % count
+  law = (law + (change | law_change).astype(jnp.int32)) % count
+  graph, words, *laws = scenes
+  here = _Scenes(graph[scene], words[scene], *(field[law] for field in laws))
   neighbours, degree = table.neighbours[here.graph], table.degree[here.graph]
   more = draws[:_MORE_HOPS]
   jump, stay, spot, misread, wrong, turn, pick = draws[_MORE_HOPS:]
@@ -275,5 +289,4 @@ def _advance(state, scenes, pairs, time, change, draws, table):
   token = jnp.where(
     pairs & (place == 2), tokenizer.separator_id(), token
   ).astype(jnp.int32)
-  # The place of a separator keeps no node: the pair after it starts anew.
-  return (moved, node, scene), token
+  return (moved, node, scene, law), token

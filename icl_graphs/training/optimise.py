@@ -52,6 +52,9 @@ def init(described: recipe.Recipe, seed: int) -> decoder.Params:
   shared = jax.random.normal(keys[2], shape[1:])[None]
   words = (words + described.common_scale * shared) * described.embedding_scale
   params["embedding"] = words.at[tokenizer.bos_id()].set(0.0)
+  if not config.tied:
+    scale = config.hidden_size**-0.5 / config.initializer_range
+    params["unembedding"] = params["unembedding"] * scale
   return params
 
 
@@ -59,30 +62,31 @@ def loss(
   params: decoder.Params,
   config: config_lib.DecoderConfig,
   tokens: Int[Array, "B T"],
+  known_only: bool = True,
 ) -> Float[Array, ""]:
   """Mean cross-entropy of the next token, in nats.
 
-  A word that the sequence has not shown yet cannot be predicted and is left
-  out, unless it is a day or month: there the order itself is learned.
+  With `known_only`, a word that the sequence has not shown yet is left out,
+  unless it is a day or month: there the order itself is learned.
   """
   past, following = tokens[:, :-1], tokens[:, 1:]
+  losses = optax.softmax_cross_entropy_with_integer_labels(
+    forward.logits(params, config, past), following.ravel()
+  )
+  if not known_only:
+    return jnp.mean(losses)
   time = past.shape[1]
   causal = jnp.tril(jnp.ones((time, time), bool))[None]
-  known = jnp.any(
-    (following[:, :, None] == past[:, None, :]) & causal, axis=-1
-  )
+  known = jnp.any((following[:, :, None] == past[:, None, :]) & causal, axis=-1)
   first = tokenizer.first_word_id()
   last = first + sum(mixture.CALENDAR_LENGTHS)
   known |= (following >= first) & (following < last)
   weights = known.astype(jnp.float32).ravel()
-  losses = optax.softmax_cross_entropy_with_integer_labels(
-    forward.logits(params, config, past), following.ravel()
-  )
   return jnp.sum(losses * weights) / jnp.sum(weights)
 
 
 def optimiser(described: recipe.Recipe) -> optax.GradientTransformation:
-  """Muon for the blocks' matrices, AdamW for embedding and norms."""
+  """Muon for the blocks' matrices if asked for, AdamW for the rest."""
 
   def rate(peak):
     fall = max(1, round(described.steps * described.decay))
@@ -96,12 +100,23 @@ def optimiser(described: recipe.Recipe) -> optax.GradientTransformation:
       [described.warmup, begin],
     )
 
+  if not described.muon:
+    return optax.chain(
+      optax.clip_by_global_norm(described.clip),
+      optax.adamw(
+        rate(described.other_rate),
+        b2=0.99,
+        weight_decay=described.weight_decay,
+      ),
+    )
+
   # Axis 0 counts layers; heads and head size count as one axis.
   def axes(inputs, outputs):
     return {"kernel": contrib.MuonDimensionNumbers(inputs, outputs)}
 
   matrices = {
     "embedding": None,
+    **({} if described.tied else {"unembedding": None}),
     "final_norm": {"weight": None},
     "blocks": {
       "attention_norm": {"weight": None},
@@ -135,11 +150,13 @@ class State:
     params: of the decoder.
     optimiser: optax's state.
     losses: of every step so far, in nats.
+    seconds: spent so far, compilation included; saved with the state.
   """
 
   params: decoder.Params
   optimiser: optax.OptState
   losses: list[float]
+  seconds: float = 0.0
 
 
 def train(
@@ -176,8 +193,9 @@ def train(
     state = _load(state_file, state, mark)
   key = jax.random.fold_in(jax.random.key(seed), 1)
   step_of = functools.cache(
-    lambda stage: _step(stage, config, update, table)
+    lambda stage: _step(stage, described, config, update, table)
   )
+  began = time.monotonic() - state.seconds
   saved = time.monotonic()
   pending: list[Array] = []
   for step in range(len(state.losses), described.steps):
@@ -187,22 +205,23 @@ def train(
     )
     pending.append(value)
     # One step stays in flight, so that the device never waits for the host.
-    if len(pending) > 1:
-      _settle(state, pending, 1)
+    _settle(state, pending, keep=1)
     advance(stage.batch * stage.length)
     due = time.monotonic() - saved >= save_seconds
     ends = step + 1 == described.steps or step + 1 == stop_after
     if state_file is not None and (due or ends):
-      _settle(state, pending, 0)
+      _settle(state, pending, keep=0)
+      state.seconds = time.monotonic() - began
       _save(state_file, state, mark)
       saved = time.monotonic()
     if step + 1 == stop_after:
       break
-  _settle(state, pending, 0)
+  _settle(state, pending, keep=0)
+  state.seconds = time.monotonic() - began
   return state
 
 
-def _step(stage, config, update, table):
+def _step(stage, described, config, update, table):
   @functools.partial(jax.jit, donate_argnums=(0, 1))
   def step(params, optimiser_state, key):
     tokens = mixture.sample(
@@ -214,7 +233,9 @@ def _step(stage, config, update, table):
       vocab_size=config.vocab_size,
       max_nodes=stage.max_nodes,
     )
-    value, gradient = jax.value_and_grad(loss)(params, config, tokens)
+    value, gradient = jax.value_and_grad(loss)(
+      params, config, tokens, described.known_only
+    )
     change, optimiser_state = update.update(gradient, optimiser_state, params)
     return optax.apply_updates(params, change), optimiser_state, value
 
@@ -244,6 +265,7 @@ def _save(path, state, mark):
       file,
       fingerprint=np.array(mark),
       losses=np.array(state.losses),
+      seconds=np.array(state.seconds),
       **arrays,
     )
     file.flush()
@@ -268,4 +290,5 @@ def _load(path, fresh, mark):
   leaves = [jnp.asarray(arrays[f"leaf_{i}"]) for i in range(count)]
   shape = jax.tree.structure((fresh.params, fresh.optimiser))
   params, optimiser_state = jax.tree.unflatten(shape, leaves)
-  return State(params, optimiser_state, arrays["losses"].tolist())
+  losses, seconds = arrays["losses"].tolist(), float(arrays["seconds"])
+  return State(params, optimiser_state, losses, seconds)

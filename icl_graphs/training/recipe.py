@@ -34,11 +34,14 @@ class Recipe:
 
   Attributes:
     width, layers, heads, mlp_size, vocab_size, max_positions: of the Llama
-      model; its head is tied to the embedding.
+      model.
     graphs: specs of the training graphs.
     stages: in order.
-    matrix_rate: peak learning rate of Muon, for the blocks' matrices.
-    other_rate: peak learning rate of AdamW, for embedding and norms.
+    tied: whether the unembedding is the embedding.
+    muon: the blocks' matrices are trained with Muon; all else, and everything
+      without it, with AdamW.
+    matrix_rate: peak learning rate of Muon.
+    other_rate: peak learning rate of AdamW.
     weight_decay: of both, times the learning rate.
     warmup: steps to the peak.
     decay: share of all steps at the end over which the rates fall linearly.
@@ -47,6 +50,8 @@ class Recipe:
     embedding_scale: standard deviation of the embedding's entries at the start.
     common_scale: size of the vector that all words share at the start,
       relative to `embedding_scale`.
+    known_only: whether the loss leaves out words that the sequence has not
+      shown yet, which nothing could predict.
   """
 
   width: int
@@ -57,6 +62,8 @@ class Recipe:
   max_positions: int
   graphs: tuple[str, ...]
   stages: tuple[Stage, ...]
+  tied: bool = True
+  muon: bool = True
   matrix_rate: float = 0.01
   other_rate: float = 0.003
   weight_decay: float = 0.01
@@ -66,6 +73,7 @@ class Recipe:
   clip: float = 1.0
   embedding_scale: float = 0.1
   common_scale: float = 1.0
+  known_only: bool = True
 
   @property
   def steps(self) -> int:
@@ -104,7 +112,7 @@ class Recipe:
       "rope_theta": 10000.0,
       "attention_bias": False,
       "mlp_bias": False,
-      "tie_word_embeddings": True,
+      "tie_word_embeddings": self.tied,
       "bos_token_id": 0,
       "eos_token_id": None,
       "pad_token_id": None,

@@ -60,6 +60,13 @@ def save(
   return folder
 
 
+def load(folder: pathlib.Path, dtype: torch.dtype):
+  """A saved model as transformers runs it in this dtype."""
+  return transformers.LlamaForCausalLM.from_pretrained(
+    folder, dtype=dtype, attn_implementation="eager"
+  ).eval()
+
+
 def run(model, tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Hidden states [L + 1, B, T, D] before the final norm, final, logits."""
   outputs = []

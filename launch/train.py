@@ -15,8 +15,14 @@ from icl_graphs import errors
 from icl_graphs.engine import progress
 from icl_graphs.experiments import model_card, trained_model
 from icl_graphs.report import run_folder
-from icl_graphs.training import folder, mixture, optimise, recipe, tokenizer
-from icl_graphs.training import walks
+from icl_graphs.training import (
+  folder,
+  mixture,
+  optimise,
+  recipe,
+  tokenizer,
+  walks,
+)
 from launch import program
 
 _TASK = flags.DEFINE_enum(

@@ -57,21 +57,23 @@ tags: [in-context-learning, random-walks]
 
 # walks
 
-A small Llama-format model that learned to trace graphs from their random walks.
-It knows {words} words ({nouns} nouns, days and months), no language. Give it
-` apple bird apple milk ...`, a walk over a graph whose nodes are those words, and
-it predicts the neighbours of the last one. {layers} layers, width {width}, up to
-{context} words of context after `<s>`. It exists to show and test an instrument
-that watches representations take the shape of a graph; see the repository.
+A small Llama-format model that learned to trace graphs from their random
+walks. It knows {words} words ({nouns} nouns, days and months), no language.
+Give it ` apple bird apple milk ...`, a walk over a graph whose nodes are those
+words, and it predicts the neighbours of the last one. {layers} layers, width
+{width}, up to {context} words of context after `<s>`. It exists to show and
+test an instrument that watches representations take the shape of a graph; see
+the repository.
 
 ## Training
 
 Next-word prediction only: nothing in the loss looks at representations. Seed
-{seed}, {tokens:.1f} million tokens, {minutes:.0f} minutes. Each sequence has random
-words on the nodes of random graphs, drawn from {graphs}; held out from training
-are {held_out} and every hexagonal lattice. The graph of a sequence and the law of
-its steps may change on the way. In a share of the scenes days or months walk on
-their calendar ring, so that their order is known before any context.
+{seed}, {tokens:.1f} million tokens, {minutes:.0f} minutes. Each sequence has
+random words on the nodes of random graphs, drawn from {graphs}; held out from
+training are {held_out} and every hexagonal lattice. The graph of a sequence and
+the law of its steps may change on the way. In a share of the scenes days or
+months walk on their calendar ring, so that their order is known before any
+context.
 
 Rebuild with `python -m launch.train --task=walks --seed={seed} --out=DIR`.
 """

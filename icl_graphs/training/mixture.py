@@ -44,6 +44,9 @@ class Mixture:
     switch: share of walks whose scene changes.
     scene_length: words between changes are `scene_length` times a factor drawn
       from 0.5 to 2 on average.
+    least_stay, least_more: ranges of what every scene's law stays and goes on
+      at least. The chance of a word then falls with its distance in the graph
+      instead of vanishing beyond the neighbours.
     scenes: S, distinct scenes, and laws, of one sequence.
     law_switch: share of walks whose law changes within a scene, too.
     law_length: words between such changes, on average.
@@ -65,10 +68,24 @@ class Mixture:
   more: tuple[float, float] = (0.2, 0.7)
   jump: tuple[float, float] = (0.02, 0.17)
   misread: tuple[float, float] = (0.1, 0.5)
+  least_stay: tuple[float, float] = (0.0, 0.0)
+  least_more: tuple[float, float] = (0.0, 0.0)
 
 
 PLAIN = Mixture(
   lazy=0.0, hops=0.0, teleport=0.0, pairs=0.0, switch=0.0, scenes=1
+)
+
+# Seeds that give connected graphs.
+_RANDOM = (
+  *("10:0.3:1", "10:0.3:2", "10:0.3:4", "14:0.25:2", "14:0.25:3", "14:0.25:4"),
+  *("16:0.25:1", "16:0.25:2", "16:0.25:4", "20:0.2:1", "20:0.2:2", "20:0.2:3"),
+  *("24:0.15:1", "24:0.15:3", "24:0.15:4"),
+  *("30:0.12:0", "30:0.12:1", "30:0.12:2"),
+)
+_COMMUNITIES = (
+  *("6,6:0.6:0.06:0", "8,8:0.6:0.06:0", "5,5,5:0.6:0.06:1"),
+  *("10,10:0.6:0.06:0", "7,7,7:0.6:0.06:0"),
 )
 
 HELD_OUT = (
@@ -94,6 +111,8 @@ def graph_specs() -> tuple[str, ...]:
   for n in (8, 12, 16, 20, 26, 30):
     specs += [f"regular:{n}:3:{seed}" for seed in (0, 1)]
   specs.append("regular:20:4:0")
+  specs += [f"gnp:{shape}" for shape in _RANDOM]
+  specs += [f"sbm:{shape}" for shape in _COMMUNITIES]
   return tuple(
     spec
     for spec in specs
@@ -223,11 +242,13 @@ def _scenes(key, table, mixture, batch, vocab_size, max_nodes) -> _Scenes:
   in_order = jnp.asarray(firsts[:, None] + np.arange(rows), jnp.int32)
   words = jnp.where(calendar[..., None], in_order[which], shuffled)
   law = random.uniform(keys[4], shape)
-  bounds = np.cumsum(
-    [
-      *(0, mixture.non_backtracking, mixture.lazy, mixture.hops),
-      *(mixture.teleport, mixture.noise),
-    ]
+  bounds = jnp.cumsum(
+    jnp.array(
+      [
+        *(0.0, mixture.non_backtracking, mixture.lazy, mixture.hops),
+        *(mixture.teleport, mixture.noise),
+      ]
+    )
   )
   kinds = [
     (law >= low) & (law < high)
@@ -238,6 +259,9 @@ def _scenes(key, table, mixture, batch, vocab_size, max_nodes) -> _Scenes:
     jnp.where(kind, _between(key, bounds, shape), 0.0)
     for kind, key, bounds in zip(kinds[1:], keys[5:], ranges, strict=True)
   ]
+  for which_law, least in enumerate((mixture.least_stay, mixture.least_more)):
+    lowest = _between(random.fold_in(key, which_law), least, shape)
+    strengths[which_law] = jnp.maximum(strengths[which_law], lowest)
   graph = jnp.where(calendar, ordinary + which, drawn)
   return _Scenes(graph, words, kinds[0], *strengths)
 

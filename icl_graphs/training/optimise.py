@@ -52,8 +52,11 @@ def init(described: recipe.Recipe, seed: int) -> decoder.Params:
   shared = jax.random.normal(keys[2], shape[1:])[None]
   words = (words + described.common_scale * shared) * described.embedding_scale
   params["embedding"] = words.at[tokenizer.bos_id()].set(0.0)
-  if not config.tied:
-    scale = config.hidden_size**-0.5 / config.initializer_range
+  if described.aligned and not config.tied:
+    shrink = described.head_scale / described.embedding_scale
+    params["unembedding"] = params["embedding"] * shrink
+  elif not config.tied:
+    scale = described.head_scale / config.initializer_range
     params["unembedding"] = params["unembedding"] * scale
   return params
 
@@ -192,16 +195,13 @@ def train(
   if state_file is not None and state_file.exists():
     state = _load(state_file, state, mark)
   key = jax.random.fold_in(jax.random.key(seed), 1)
-  step_of = functools.cache(
-    lambda stage: _step(stage, described, config, update, table)
-  )
   began = time.monotonic() - state.seconds
   saved = time.monotonic()
   pending: list[Array] = []
   for step in range(len(state.losses), described.steps):
     stage = described.stage_at(step)
-    state.params, state.optimiser, value = step_of(stage)(
-      state.params, state.optimiser, jax.random.fold_in(key, step)
+    state.params, state.optimiser, value = _step(stage, described)(
+      state.params, state.optimiser, jax.random.fold_in(key, step), table
     )
     pending.append(value)
     # One step stays in flight, so that the device never waits for the host.
@@ -221,9 +221,13 @@ def train(
   return state
 
 
-def _step(stage, described, config, update, table):
+@functools.cache
+def _step(stage, described):
+  config = families.translate(described.hf_config())
+  update = optimiser(described)
+
   @functools.partial(jax.jit, donate_argnums=(0, 1))
-  def step(params, optimiser_state, key):
+  def step(params, optimiser_state, key, table):
     tokens = mixture.sample(
       key,
       table,
@@ -234,7 +238,7 @@ def _step(stage, described, config, update, table):
       max_nodes=stage.max_nodes,
     )
     value, gradient = jax.value_and_grad(loss)(
-      params, config, tokens, described.known_only
+      params, config, tokens, stage.known_only
     )
     change, optimiser_state = update.update(gradient, optimiser_state, params)
     return optax.apply_updates(params, change), optimiser_state, value

@@ -19,6 +19,8 @@ class Stage:
     batch: sequences per step.
     max_nodes: larger graphs are left out.
     data: what is drawn.
+    known_only: whether the loss leaves out words that the sequence has not
+      shown yet, which nothing could predict.
   """
 
   steps: int
@@ -26,6 +28,7 @@ class Stage:
   batch: int
   max_nodes: int
   data: mixture.Mixture
+  known_only: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +53,9 @@ class Recipe:
     embedding_scale: standard deviation of the embedding's entries at the start.
     common_scale: size of the vector that all words share at the start,
       relative to `embedding_scale`.
-    known_only: whether the loss leaves out words that the sequence has not
-      shown yet, which nothing could predict.
+    head_scale: standard deviation of an untied unembedding's entries then.
+    aligned: whether an untied unembedding starts as the shrunk embedding: words
+      are then written in the directions in which they are read.
   """
 
   width: int
@@ -73,7 +77,8 @@ class Recipe:
   clip: float = 1.0
   embedding_scale: float = 0.1
   common_scale: float = 1.0
-  known_only: bool = True
+  head_scale: float = 0.02
+  aligned: bool = False
 
   @property
   def steps(self) -> int:

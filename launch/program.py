@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import sys
 from typing import Any
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from icl_graphs import errors
 
@@ -18,6 +18,8 @@ def run(main: Callable[[Sequence[str]], Any]) -> None:
   """Parses flags, runs `main` and turns bad input into exit status 2."""
 
   def guarded(arguments: Sequence[str]) -> None:
+    # JAX tells at this level which accelerators it did not find.
+    logging.set_verbosity(logging.WARNING)
     try:
       if len(arguments) > 1:
         raise errors.InputError(

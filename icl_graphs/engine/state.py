@@ -5,13 +5,11 @@ the same numbers in the same order as a run that was never interrupted.
 """
 
 import dataclasses
-import os
 import pathlib
-import zipfile
 
 import numpy as np
 
-from icl_graphs import errors
+from icl_graphs import unfinished
 from icl_graphs.engine import forward
 
 
@@ -41,14 +39,9 @@ class State:
 
 def save(path: pathlib.Path, state: State, fingerprint: str) -> None:
   """Writes the state; the old file stays whole until the new one is."""
-  partial = path.with_suffix(".partial")
   arrays = {f"sums_{k}": v for k, v in state.sums._asdict().items()}
   arrays |= {f"walk_{k}": v for k, v in state.per_walk._asdict().items()}
-  with open(partial, "wb") as file:
-    np.savez(file, fingerprint=np.array(fingerprint), **arrays)
-    file.flush()
-    os.fsync(file.fileno())
-  os.replace(partial, path)
+  unfinished.save(path, arrays, fingerprint)
 
 
 def load(path: pathlib.Path, fingerprint: str) -> State:
@@ -57,21 +50,9 @@ def load(path: pathlib.Path, fingerprint: str) -> State:
   Raises:
     InputError: the file is damaged or belongs to a run with other settings.
   """
-  if not path.exists():
+  arrays = unfinished.load(path, fingerprint)
+  if arrays is None:
     return State()
-  try:
-    with open(path, "rb") as file:
-      with np.load(file, allow_pickle=False) as stored:
-        arrays = dict(stored)
-  except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-    raise errors.InputError(
-      f"cannot resume from {path}: {error}; delete it to start again"
-    ) from error
-  if str(arrays.pop("fingerprint", "")) != fingerprint:
-    raise errors.InputError(
-      f"{path} belongs to an unfinished run with other settings; finish that "
-      "run with its own flags, delete the file, or choose another --out"
-    )
   sums = forward.Sums(*(arrays[f"sums_{k}"] for k in forward.Sums._fields))
   per_walk = forward.PerWalk(
     *(arrays[f"walk_{k}"] for k in forward.PerWalk._fields)

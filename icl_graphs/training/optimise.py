@@ -3,10 +3,8 @@
 from collections.abc import Callable
 import dataclasses
 import functools
-import os
 import pathlib
 import time
-import zipfile
 
 import jax
 from jax import numpy as jnp
@@ -15,7 +13,7 @@ import numpy as np
 import optax
 from optax import contrib
 
-from icl_graphs import errors
+from icl_graphs import unfinished
 from icl_graphs.models import config as config_lib
 from icl_graphs.models import decoder, families
 from icl_graphs.training import forward, mixture, recipe, tokenizer
@@ -192,7 +190,7 @@ def train(
   params = init(described, seed)
   state = State(params, update.init(params), [])
   mark = described.fingerprint(seed)
-  if state_file is not None and state_file.exists():
+  if state_file is not None:
     state = _load(state_file, state, mark)
   key = jax.random.fold_in(jax.random.key(seed), 1)
   began = time.monotonic() - state.seconds
@@ -261,35 +259,18 @@ def _leaves(state):
 
 
 def _save(path, state, mark):
-  """Writes the state; the old file stays whole until the new one is."""
   arrays = {f"leaf_{i}": np.asarray(x) for i, x in enumerate(_leaves(state))}
-  partial = path.with_suffix(".partial")
-  with open(partial, "wb") as file:
-    np.savez(
-      file,
-      fingerprint=np.array(mark),
-      losses=np.array(state.losses),
-      seconds=np.array(state.seconds),
-      **arrays,
-    )
-    file.flush()
-    os.fsync(file.fileno())
-  os.replace(partial, path)
+  arrays |= {
+    "losses": np.array(state.losses),
+    "seconds": np.array(state.seconds),
+  }
+  unfinished.save(path, arrays, mark)
 
 
 def _load(path, fresh, mark):
-  try:
-    with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-      arrays = dict(stored)
-  except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-    raise errors.InputError(
-      f"cannot resume from {path}: {error}; delete it to start again"
-    ) from error
-  if str(arrays.get("fingerprint", "")) != mark:
-    raise errors.InputError(
-      f"{path} belongs to an unfinished training with other settings; finish"
-      " it with its own flags, delete the file, or choose another --out"
-    )
+  arrays = unfinished.load(path, mark)
+  if arrays is None:
+    return fresh
   count = len(_leaves(fresh))
   leaves = [jnp.asarray(arrays[f"leaf_{i}"]) for i in range(count)]
   shape = jax.tree.structure((fresh.params, fresh.optimiser))

@@ -7,10 +7,10 @@ from icl_graphs.training import mixture, recipe
 # Copying what followed the same word before has to be learned first: under
 # mixed laws it does not form in the time there is.
 _FIRST = dataclasses.replace(mixture.PLAIN, scenes=3)
-# Every law stays or goes further now and then, so the chance of a word falls
-# with its distance in the graph instead of vanishing beyond the neighbours. Some
-# laws do so often, some show a neighbour's word instead, and laws change within
-# a scene: what one step tells is never certain, so averaging over the
+# Every law stays or goes further now and then, so that the chance of a word
+# falls with its distance in the graph instead of vanishing after one step.
+# Some laws do so often, some show a neighbour's word instead, and laws change
+# within a scene: what one step tells is never certain, so averaging over the
 # neighbourhood keeps paying.
 _THEN = mixture.Mixture(
   least_stay=(0.02, 0.07),

@@ -4,8 +4,12 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
+
+# Programs are started again and again with the same shapes.
+_COMPILED = tempfile.TemporaryDirectory(prefix="icl_graphs-compiled-")
 
 
 def launch(program: str, *flags: str, wait: bool = True, **extra):
@@ -14,6 +18,8 @@ def launch(program: str, *flags: str, wait: bool = True, **extra):
   environment = os.environ | {
     "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
     "JAX_PLATFORMS": "cpu",
+    "JAX_COMPILATION_CACHE_DIR": _COMPILED.name,
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
   }
   process = subprocess.Popen(
     [*command, "-m", f"launch.{program}", *flags],

@@ -1,6 +1,7 @@
 """Batches in, observations out: the loop around the compiled step."""
 
 from collections.abc import Sequence
+import functools
 import pathlib
 import time
 
@@ -14,6 +15,12 @@ from icl_graphs.engine import state as state_lib
 @jax.jit
 def _add(left, right):
   return jax.tree.map(jax.numpy.add, left, right)
+
+
+@functools.cache
+def _step(plan: forward.Plan, devices: tuple[jax.Device, ...]):
+  """One compilation per plan, however many models or seeds run through it."""
+  return parallel.spread_walks(forward.build(plan), devices)
 
 
 def collect(
@@ -53,7 +60,7 @@ def collect(
   state = state_lib.State()
   if state_file is not None:
     state = state_lib.load(state_file, fingerprint)
-  step = parallel.spread_walks(forward.build(plan), devices)
+  step = _step(plan, tuple(devices))
   work = parallel.replicate(work, devices)
   rows = batch_size * len(devices)
   shape = (len(devices), batch_size)

@@ -51,7 +51,7 @@ class Settings:
   context: int | None = None  # the paper's 1,400 words, or what the model holds
   contexts: tuple[int, ...] | None = None  # 12, log-spaced
   windows: tuple[int, ...] | None = None  # the paper's 50 and 200
-  walks: int = 512
+  walks: int = 256
   groups: int = 8
   layers: tuple[int, ...] | None = None  # all
   report_layer: int | None = None  # block at four fifths of the depth

@@ -20,7 +20,7 @@ KEYS = (
 )
 _OF_ALL_LAYERS = KEYS[:2]
 WINDOW = 50
-# Floor of the targets: below or above, by key.
+# What the bundled model is meant to reach: lowest and highest, by key.
 TARGETS = {
   "accuracy_full": (0.85, 1.0),
   "energy_relative": (0.0, 0.85),

@@ -1,8 +1,8 @@
 """The decoder's function, written for the speed of its gradient on CPU.
 
 `models.decoder` is general and observes its layers; this is the same function
-for short contexts and small models, about seven times as fast to differentiate
-on one core: layers unrolled, products of matrices only, attention in blocks of
+for short contexts and small models, about twice as fast to differentiate on one
+core: layers unrolled, products of matrices only, attention in blocks of
 queries with heads outermost. A test holds the two together.
 
 Legend: B batch, T time, N heads, H head size, D width, V vocabulary.

@@ -133,14 +133,17 @@ def observe(
     first = batch.scored if plan.pair_role == "first" else ~batch.scored
     summed = jnp.where(first, summed, -1)
 
+  # Once, in the dtype of the hidden states: inside `reduce` it would be made
+  # again for every layer.
+  dtype = decoder.unembedding(params, plan.decoder).dtype
+  members = class_sums.one_hot_nodes(plan.sums, summed, dtype)
+
   def reduce(hidden):
-    members = class_sums.one_hot_nodes(plan.sums, summed, hidden.dtype)
     return class_sums.segment_sums(plan.sums, hidden, members, groups)
 
   final, sums = model.apply({"params": params}, batch.tokens, reduce)
   if plan.layers != tuple(range(sums.shape[0])):
     sums = jnp.take(sums, np.asarray(plan.layers), axis=0)
-  members = class_sums.one_hot_nodes(plan.sums, summed, jnp.float32)
   counts = class_sums.segment_counts(plan.sums, members, groups)
 
   words = slice(plan.layout.offset, None)

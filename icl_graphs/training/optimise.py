@@ -50,10 +50,7 @@ def init(described: recipe.Recipe, seed: int) -> decoder.Params:
   shared = jax.random.normal(keys[2], shape[1:])[None]
   words = (words + described.common_scale * shared) * described.embedding_scale
   params["embedding"] = words.at[tokenizer.bos_id()].set(0.0)
-  if described.aligned and not config.tied:
-    shrink = described.head_scale / described.embedding_scale
-    params["unembedding"] = params["embedding"] * shrink
-  elif not config.tied:
+  if not config.tied:
     scale = described.head_scale / config.initializer_range
     params["unembedding"] = params["unembedding"] * scale
   return params

@@ -54,8 +54,6 @@ class Recipe:
     common_scale: size of the vector that all words share at the start,
       relative to `embedding_scale`.
     head_scale: standard deviation of an untied unembedding's entries then.
-    aligned: whether an untied unembedding starts as the shrunk embedding: words
-      are then written in the directions in which they are read.
   """
 
   width: int
@@ -78,7 +76,6 @@ class Recipe:
   embedding_scale: float = 0.1
   common_scale: float = 1.0
   head_scale: float = 0.02
-  aligned: bool = False
 
   @property
   def steps(self) -> int:

@@ -8,10 +8,61 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from icl_graphs import errors
+from icl_graphs.models import config as config_lib
+
 # Scores of a few blocks against all their keys are the largest arrays alive.
 QUERY_BLOCK = 256
 # Enough to save nearly half of the products; more would only be traced.
 _MOST_GROUPS = 16
+# What cuDNN's kernels take; Hopper's also take 256.
+_CUDNN_HEAD_SIZE = 128
+_CUDNN_HOPPER_HEAD_SIZE = 256
+
+
+def check(
+  config: config_lib.DecoderConfig, dtype: str, device: jax.Device
+) -> None:
+  """Refuses a backend that cannot do what this model needs on this device.
+
+  Args:
+    config: with the backend asked for.
+    dtype: of the parameters.
+    device: one of those the model will run on.
+
+  Raises:
+    errors.InputError: naming the backend and what it cannot do.
+  """
+  if config.backend == "reference":
+    return
+  lacks = []
+  kind = getattr(device, "device_kind", "")
+  if dtype == "float32":
+    lacks.append("float32 (choose --dtype=bfloat16)")
+  if config.backend == "cudnn":
+    if device.platform != "gpu":
+      lacks.append(f"the device {device.platform}")
+    if config.attention_softcap is not None:
+      lacks.append("an attention softcap")
+    hopper = any(name in kind for name in ("H100", "H200", "GH200"))
+    most = _CUDNN_HOPPER_HEAD_SIZE if hopper else _CUDNN_HEAD_SIZE
+    if config.head_size > most or config.head_size % 8:
+      lacks.append(f"head size {config.head_size}")
+  if config.backend == "tokamax":
+    if device.platform not in ("gpu", "tpu"):
+      lacks.append(f"the device {device.platform}")
+    try:
+      import tokamax  # noqa: F401, an optional extra
+    except ImportError as error:
+      raise errors.InputError(
+        "the attention backend tokamax is not installed: pip install"
+        " 'icl_graphs[tokamax]', or choose --attention=reference"
+      ) from error
+  if lacks:
+    raise errors.InputError(
+      f"the attention backend {config.backend} does not support"
+      f" {', '.join(lacks)}; choose --attention=reference"
+    )
 
 
 def attention(
@@ -20,52 +71,91 @@ def attention(
   value: Float[Array, "B T K H"],
   *,
   scale: float,
+  window: int | None = None,
+  softcap: float | None = None,
   precision: str = "highest",
+  backend: str = "reference",
   query_block: int = QUERY_BLOCK,
 ) -> Float[Array, "B T N H"]:
-  """Each position attends to itself and to everything before it.
-
-  Queries are taken in blocks and a block only meets the keys of its causal
-  prefix: about half the products of the full square, and a few arrays of
-  [B, N, block, T] at most. Differentiable.
+  """Each position attends to itself and to what came before it.
 
   Args:
     query: N heads; heads n * N/K to (n + 1) * N/K - 1 share key/value head n.
     key: K heads.
     value: K heads.
     scale: multiplies the scores.
+    window: how many positions are seen, the query's own included; None for all.
+    softcap: c in c * tanh(score / c), applied before the mask; None without.
     precision: of the products when the inputs are float32.
-    query_block: queries whose scores exist at once.
+    backend: "reference" (everything, everywhere), "cudnn" or "tokamax"; see
+      `check` for what they lack. None falls back to another.
+    query_block: queries whose scores exist at once (reference).
 
   Returns:
     Mixed values per query head, in the dtype of the inputs; the softmax is
     computed in float32.
   """
-  batch, time, num_heads, head_size = query.shape
-  num_kv_heads = key.shape[2]
-  grouped = query.reshape(batch, time, num_kv_heads, -1, head_size)
-  if query.dtype != jnp.float32:
-    precision = "default"
+  if backend == "cudnn":
+    return jax.nn.dot_product_attention(
+      query,
+      key,
+      value,
+      scale=scale,
+      is_causal=True,
+      local_window_size=None if window is None else (window - 1, 0),
+      implementation="cudnn",
+    )
+  if backend == "tokamax":
+    import tokamax
 
-  def mix(start, stop, block):
-    """Queries start..stop-1, a block at a time, with keys 0..stop-1."""
-    keys, values = key[:, :stop], value[:, :stop]
+    return tokamax.dot_product_attention(
+      query,
+      key,
+      value,
+      scale=scale,
+      is_causal=True,
+      local_window_size=None if window is None else (window - 1, 0),
+      logits_soft_cap=softcap,
+      # Named, because the default may end in a full matrix of scores.
+      implementation=("mosaic", "triton", "xla_chunked"),
+    )
+  return _reference(
+    query,
+    key,
+    value,
+    scale=scale,
+    window=window,
+    softcap=softcap,
+    precision=precision,
+    query_block=query_block,
+  )
+
+
+def _reference(
+  query, key, value, *, scale, window, softcap, precision, query_block
+):
+  """Queries are taken in blocks, each with the keys that it may see.
+
+  About half the products of the full square, or a band of it under a window,
+  and a few arrays of [B, N, block, T] at most. Differentiable.
+  """
+  batch, time, num_heads, head_size = query.shape
+  grouped = query.reshape(batch, time, key.shape[2], -1, head_size)
+
+  def mix(start, stop, block, width):
+    """Queries start..stop-1 by blocks, each with `width` keys up to its end."""
 
     def one_block(first):
+      begin = jnp.maximum(first + block - width, 0) if width < stop else 0
       queries = jax.lax.dynamic_slice_in_dim(grouped, first, block, axis=1)
-      scores = jnp.einsum(
-        "btkgh,bskh->bkgts",
-        queries,
-        keys,
-        precision=precision,
-        preferred_element_type=jnp.float32,
+      keys, values = (
+        jax.lax.dynamic_slice_in_dim(array, begin, width, axis=1)
+        for array in (key, value)
       )
-      visible = causal_mask(first, block, stop)[None, None, None]
-      scores = jnp.where(visible, scores * scale, -jnp.inf)
-      weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
-      return jnp.einsum(
-        "bkgts,bskh->btkgh", weights, values, precision=precision
-      )
+      scores = products("btkgh,bskh->bkgts", queries, keys, precision)
+      visible = causal_mask(first - begin, block, width, window)
+      weights = softmax(scores, visible[None, None, None], scale, softcap)
+      return mixture("bkgts,bskh->btkgh", weights, values, precision)
 
     if stop - start == block:
       return one_block(start)
@@ -76,20 +166,73 @@ def attention(
 
   # Blocks in a loop share their memory; written out, a scheduler may compute
   # them all at once. So: a few loops, each with the keys of its last block.
-  full = time // query_block
-  step = max(2, -(-full // _MOST_GROUPS)) * query_block
-  parts = [
-    mix(start, min(start + step, full * query_block), query_block)
-    for start in range(0, full * query_block, step)
-  ]
-  if time % query_block:
-    parts.append(mix(full * query_block, time, time % query_block))
+  full = time // query_block * query_block
+  step = max(2, -(-full // query_block // _MOST_GROUPS)) * query_block
+  band = time if window is None else window - 1 + query_block
+  parts, start = [], 0
+  while start < full:
+    stop = min(start + step, full)
+    if band < stop:
+      # From here on every block has a band of the same width: one loop.
+      stop = full
+    parts.append(mix(start, stop, query_block, min(band, stop)))
+    start = stop
+  if full < time:
+    rest = time - full
+    width = time if window is None else min(time, window - 1 + rest)
+    parts.append(mix(full, time, rest, width))
   mixed = jnp.concatenate(parts, axis=1)
   return mixed.reshape(batch, time, num_heads, head_size)
 
 
+def _precision(array, precision):
+  return precision if array.dtype == jnp.float32 else "default"
+
+
+def products(
+  einsum: str, queries: Array, keys: Array, precision: str
+) -> Float[Array, "..."]:
+  """Scores before scaling, float32."""
+  return jnp.einsum(
+    einsum,
+    queries,
+    keys,
+    precision=_precision(queries, precision),
+    preferred_element_type=jnp.float32,
+  )
+
+
+def mixture(
+  einsum: str, weights: Array, values: Array, precision: str
+) -> Float[Array, "..."]:
+  """Values mixed with weights, in the dtype of the values."""
+  weights = weights.astype(values.dtype)
+  return jnp.einsum(
+    einsum, weights, values, precision=_precision(values, precision)
+  )
+
+
+def softmax(
+  scores: Float[Array, "B K G T S"],
+  visible: Bool[Array, "*#B #K #G T S"],
+  scale: float,
+  softcap: float | None,
+) -> Float[Array, "B K G T S"]:
+  """Scaled, capped and masked scores as weights, float32."""
+  scores *= scale
+  if softcap is not None:
+    scores = softcap * jnp.tanh(scores / softcap)
+  return jax.nn.softmax(jnp.where(visible, scores, -jnp.inf), axis=-1)
+
+
 def causal_mask(
-  first: Int[Array, ""] | int, queries: int, keys: int
+  first: Int[Array, ""] | int,
+  queries: int,
+  keys: int,
+  window: int | None = None,
 ) -> Bool[Array, "queries keys"]:
-  """Whether query first + i sees key j."""
-  return jnp.arange(keys)[None, :] <= first + jnp.arange(queries)[:, None]
+  """Whether query first + i sees key j: j <= first + i < j + window."""
+  here = first + jnp.arange(queries)[:, None]
+  there = jnp.arange(keys)[None, :]
+  visible = there <= here
+  return visible if window is None else visible & (here < there + window)

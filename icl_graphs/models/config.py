@@ -100,6 +100,10 @@ class Rope:
         f"RoPE cannot rotate {self.rotated} of a head; correct"
         " partial_rotary_factor in config.json"
       )
+    if self.kind == "yarn" and self.theta <= 1:
+      raise errors.InputError(
+        f"RoPE theta {self.theta} must exceed 1; correct config.json"
+      )
     if self.high_freq_factor <= self.low_freq_factor:
       raise errors.InputError(
         f"RoPE high_freq_factor {self.high_freq_factor} must exceed"

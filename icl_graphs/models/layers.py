@@ -1,8 +1,10 @@
-"""What blocks are made of: norms, projections, the gated MLP.
+"""What blocks are made of: norms, projections, the MLP.
 
 Weights decide the dtype: a layer computes in the dtype of what it is given and
 of its weights, which are the same by construction.
 """
+
+import functools
 
 import flax.linen as nn
 import jax
@@ -11,21 +13,47 @@ from jaxtyping import Array, Float
 
 from icl_graphs.models import config as config_lib
 
-_ACTIVATIONS = {"silu": jax.nn.silu}
+_ACTIVATIONS = {
+  "silu": jax.nn.silu,
+  "gelu": functools.partial(jax.nn.gelu, approximate=False),
+  "gelu_tanh": functools.partial(jax.nn.gelu, approximate=True),
+  "relu": jax.nn.relu,
+}
 
 
-class RMSNorm(nn.Module):
-  """Llama's order: normalise in float32, round, then multiply the weight."""
+class Norm(nn.Module):
+  """Root-mean-square or layer norm, in the order its configuration names.
 
-  config: config_lib.DecoderConfig
+  Attributes:
+    norm: what is computed.
+    axes: trailing axes that are normalised together; weights have them all.
+  """
+
+  norm: config_lib.Norm
+  axes: int = 1
 
   @nn.compact
-  def __call__(self, hidden: Float[Array, "B T D"]) -> Float[Array, "B T D"]:
-    weight = self.param("weight", nn.initializers.ones, hidden.shape[-1:])
+  def __call__(self, hidden: Float[Array, "..."]) -> Float[Array, "..."]:
+    axes = tuple(range(-self.axes, 0))
     wide = hidden.astype(jnp.float32)
-    mean_square = jnp.mean(jnp.square(wide), axis=-1, keepdims=True)
-    unit = wide * jax.lax.rsqrt(mean_square + self.config.norm_epsilon)
-    return weight[None, None, :] * unit.astype(hidden.dtype)
+    if self.norm.kind == "layer":
+      wide -= jnp.mean(wide, axis=axes, keepdims=True)
+    mean_square = jnp.mean(jnp.square(wide), axis=axes, keepdims=True)
+    unit = wide * jax.lax.rsqrt(mean_square + self.norm.epsilon)
+    shape = hidden.shape[-self.axes :]
+    leading = (None,) * (hidden.ndim - self.axes)
+    if self.norm.weight:
+      plus = self.norm.order == "one_plus_weight"
+      start = nn.initializers.zeros if plus else nn.initializers.ones
+      weight = self.param("weight", start, shape)[leading]
+      if self.norm.order == "round_first":
+        return weight * unit.astype(hidden.dtype)
+      weight = weight.astype(jnp.float32)
+      unit *= 1.0 + weight if plus else weight
+    if self.norm.bias:
+      bias = self.param("bias", nn.initializers.zeros, shape)[leading]
+      unit += bias.astype(jnp.float32)
+    return unit.astype(hidden.dtype)
 
 
 class Projection(nn.Module):
@@ -67,8 +95,11 @@ class Projection(nn.Module):
     return outputs
 
 
-class GatedMLP(nn.Module):
-  """down(activation(gate(x)) * up(x)), arXiv 2002.05202."""
+class MLP(nn.Module):
+  """down(activation(up(x))), or down(activation(gate(x)) * up(x)) when gated.
+
+  The gated form is that of arXiv 2002.05202.
+  """
 
   config: config_lib.DecoderConfig
 
@@ -77,7 +108,10 @@ class GatedMLP(nn.Module):
     c = self.config
     into = (c, "btd,df->btf", (c.hidden_size, c.mlp_size), c.mlp_bias)
     back = (c, "btf,fd->btd", (c.mlp_size, c.hidden_size), c.mlp_bias)
-    gate = Projection(*into, name="gate")(hidden)
+    activation = _ACTIVATIONS[c.activation]
     up = Projection(*into, name="up")(hidden)
-    activated = _ACTIVATIONS[c.activation](gate) * up
-    return Projection(*back, name="down")(activated)
+    if c.gated:
+      wide = activation(Projection(*into, name="gate")(hidden)) * up
+    else:
+      wide = activation(up)
+    return Projection(*back, name="down")(wide)

@@ -61,7 +61,7 @@ def logits(
 
 def _norm(hidden, weights, config):
   mean_square = jnp.mean(hidden * hidden, axis=-1, keepdims=True)
-  unit = hidden * jax.lax.rsqrt(mean_square + config.norm_epsilon)
+  unit = hidden * jax.lax.rsqrt(mean_square + config.norm.epsilon)
   return unit * weights["weight"][None]
 
 

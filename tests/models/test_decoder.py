@@ -72,7 +72,7 @@ def test_observation_has_one_entry_per_hidden_state():
 def test_final_is_the_norm_of_the_last_hidden_state():
   final, hidden = _apply(_params(), TOKENS, _identity)
   last = np.asarray(hidden[-1], np.float64)
-  scale = np.sqrt(np.square(last).mean(-1, keepdims=True) + CONFIG.norm_epsilon)
+  scale = np.sqrt(np.square(last).mean(-1, keepdims=True) + CONFIG.norm.epsilon)
   weight = np.asarray(_params()["final_norm"]["weight"])
   np.testing.assert_allclose(final, last / scale * weight, atol=1e-5)
 

@@ -29,7 +29,7 @@ def translate(fields: fields_lib.Fields) -> config_lib.DecoderConfig:
     head_size=fields.integer("head_dim", hidden_size // max(num_heads, 1)),
     mlp_size=fields.integer("intermediate_size"),
     max_positions=max_positions,
-    norm_epsilon=fields.number("rms_norm_eps", 1e-6),
+    norm=config_lib.Norm(epsilon=fields.number("rms_norm_eps", 1e-6)),
     activation="silu",
     rope=rope_fields.read(fields, max_positions),
     qkv_bias=attention_bias,

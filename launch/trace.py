@@ -19,6 +19,7 @@ _LISTS_OF_NUMBERS = ("contexts", "windows", "layers")
 _HELP = {
   "model": "Folder, hub id, or bundled:NAME.",
   "revision": "Branch, tag or commit of a hub model.",
+  "chat": "Words as the user's message in the tokenizer's chat template.",
   "graphs": "Graph specs, e.g. grid:4x4,ring:10,hex:3x3,file:PATH.",
   "words": "Concept list (paper30, nouns, paper30+nouns, days, ...) or a file.",
   "word_seed": "Draw words at random with this seed, not in the list's order.",
@@ -38,6 +39,7 @@ _HELP = {
   "report_layer": "Hidden state of the headline numbers; default 4/5 of depth.",
   "report_window": "Window of the headline numbers; default the smallest.",
   "dtype": "float32, bfloat16 or float16.",
+  "attention": "reference, or on a GPU cudnn, or tokamax (optional extra).",
   "seed": "Seed of walks and resampling.",
   "batch_size": "Walks per device and step.",
   "devices": "Number of devices; default all.",
@@ -66,6 +68,9 @@ def _define_flags():
 
 _define_flags()
 _OUT = flags.DEFINE_string("out", None, "Run folder.", required=True)
+_CACHE_DIR = flags.DEFINE_string(
+  "cache_dir", None, "Where hub models live; default the hub's usual cache."
+)
 _SAVE_SECONDS = flags.DEFINE_float(
   "save_seconds", 60.0, "Least time between saves of unfinished work."
 )
@@ -90,7 +95,7 @@ def settings_from_flags() -> graph_tracing.Settings:
 def main(_):
   settings = settings_from_flags()
   out = run_folder.open_folder(pathlib.Path(_OUT.value))
-  prepared = graph_tracing.prepare(settings)
+  prepared = graph_tracing.prepare(settings, _CACHE_DIR.value)
   for spec in prepared.graphs:
     print(f"{spec}:{graph_tracing.example_prompt(prepared, spec)} ...")
   run_folder.write_json(

@@ -151,6 +151,7 @@ def observe(
     final[:, words],
     decoder.unembedding(params, plan.decoder),
     np.asarray(plan.layout.node_token_ids, np.int32),
+    softcap=plan.decoder.logit_softcap,
   )
   nodes = batch.nodes[:, words]
   scores = readout.score(log_probs, nodes, batch.scored[:, words], edges)

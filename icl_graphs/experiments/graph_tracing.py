@@ -13,17 +13,25 @@ import json
 import pathlib
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 
 from icl_graphs import errors
 from icl_graphs.analysis import measurements
-from icl_graphs.engine import forward, observations, parallel, run
-from icl_graphs.models import checkpoint, decoder, families, hub
+from icl_graphs.engine import forward, observations, parallel, progress, run
+from icl_graphs.models import (
+  attention,
+  checkpoint,
+  decoder,
+  families,
+  hub,
+  weight_files,
+)
 from icl_graphs.models import config as config_lib
 from icl_graphs.probes import class_sums
 from icl_graphs.report import run_folder
-from icl_graphs.tasks import graphs, prompts, walks, words
+from icl_graphs.tasks import chat, graphs, prompts, walks, words
 
 PAPER_WINDOWS = (50, 200)
 PAPER_WORDS_OF_CONTEXT = 1400
@@ -38,6 +46,7 @@ class Settings:
 
   model: str = "bundled:walks"
   revision: str | None = None
+  chat: bool = False  # raw words, as in the paper
   graphs: tuple[str, ...] = ("grid:4x4", "ring:10", "hex:3x3")
   words: str = "paper30+nouns"
   word_seed: int | None = None  # the list's own order
@@ -57,6 +66,7 @@ class Settings:
   report_layer: int | None = None  # block at four fifths of the depth
   report_window: int | None = None  # the smallest
   dtype: str = "float32"
+  attention: str = "reference"
   seed: int = 0
   batch_size: int = 32
   devices: int | None = None  # all local ones
@@ -78,8 +88,14 @@ class Prepared:
   report_window: int
 
 
-def prepare(settings: Settings) -> Prepared:
+def prepare(
+  settings: Settings, cache_dir: pathlib.Path | None = None
+) -> Prepared:
   """Checks every setting before anything expensive.
+
+  Args:
+    settings: of the run.
+    cache_dir: where models of the hub live; by default the hub's usual cache.
 
   Raises:
     InputError: a graph, word, length or model that cannot be used.
@@ -94,11 +110,19 @@ def prepare(settings: Settings) -> Prepared:
     non_backtracking=settings.non_backtracking,
   )
   _check_numbers(settings)
-  parallel.local_devices(settings.devices)
-  folder = hub.resolve(settings.model, revision=settings.revision)
-  config = families.read_config(folder)
+  devices = parallel.local_devices(settings.devices)
+  folder = hub.resolve(
+    settings.model, revision=settings.revision, cache_dir=cache_dir
+  )
+  config = dataclasses.replace(
+    families.read_config(folder), backend=settings.attention
+  )
+  attention.check(config, settings.dtype, devices[0])
   tokenizer = hub.load_tokenizer(folder)
-  bos_ids = hub.bos_ids(tokenizer, config)
+  opening = None
+  if settings.chat:
+    opening = chat.opening(tokenizer, config.vocab_size)
+  bos_ids = opening.ids if opening else hub.bos_ids(tokenizer, config)
   length = _context(settings, config, len(bos_ids))
   layers = _layers(settings, config)
   windows = settings.windows
@@ -117,6 +141,8 @@ def prepare(settings: Settings) -> Prepared:
       mode=settings.mode,
       separator=settings.separator,
     )
+    if opening:
+      chat.check(opening, tokenizer, layout)
     sums = class_sums.ClassSums(
       graph.n, settings.groups, contexts, windows, layout.offset
     )
@@ -214,11 +240,7 @@ def observe(
   settings = prepared.settings
   devices = parallel.local_devices(settings.devices)
   place = functools.partial(parallel.replicate, devices=devices)
-  models = {
-    "": lambda: checkpoint.load(
-      prepared.folder, prepared.decoder, settings.dtype, place
-    )
-  }
+  models = {"": lambda: _load(prepared, parallel.everywhere(devices))}
   if settings.random_weights_control:
     models["random_weights"] = lambda: place(
       decoder.init(prepared.decoder, settings.seed, settings.dtype)
@@ -255,7 +277,23 @@ def observe(
         permutations=settings.resamples,
         seed=settings.seed,
       )
+    # Before the next model is made: there may not be room for two.
+    del params
   return xr.DataTree.from_dict(datasets)
+
+
+def _load(
+  prepared: Prepared, sharding: jax.sharding.Sharding
+) -> decoder.Params:
+  size = weight_files.total_bytes(prepared.folder)
+  with progress.loading("weights", size) as advance:
+    return checkpoint.load(
+      prepared.folder,
+      prepared.decoder,
+      prepared.settings.dtype,
+      place=lambda path, shape: sharding,
+      advance=advance,
+    )
 
 
 def summarise(prepared: Prepared, tree: xr.DataTree) -> dict[str, Any]:

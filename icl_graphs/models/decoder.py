@@ -194,6 +194,7 @@ class Decoder(nn.Module):
     tokens: Int[Array, "B T"],
     lengths: Int[Array, " B"],
     slots: int | None = None,
+    longest: int | None = None,
     observe: Observe | None = None,
   ) -> tuple[Float[Array, "B T D"], PyTree, cache_lib.Cache]:
     """Runs the decoder as `__call__` and keeps keys and values.
@@ -202,13 +203,17 @@ class Decoder(nn.Module):
       tokens: prompts, padded at the end.
       lengths: tokens of each prompt; what follows them is never attended to.
       slots: S >= T of the cache; default T.
+      longest: length of the longest context to come; some models' rotary
+        frequencies depend on it. Default `slots`.
       observe: as in `__call__`.
 
     Returns:
       As `__call__`, and a cache of every prompt.
     """
     slots = slots or tokens.shape[1]
-    final, seen, (key, value) = self._run(tokens, observe, None, True, slots)
+    final, seen, (key, value) = self._run(
+      tokens, observe, None, True, longest or slots
+    )
     room = [(0, 0)] * key.ndim
     room[2] = (0, slots - tokens.shape[1])
     cache = cache_lib.Cache(jnp.pad(key, room), jnp.pad(value, room), lengths)

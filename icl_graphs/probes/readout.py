@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
+from icl_graphs.models import decoder
+
 # Logits of one chunk stay near 64 MB in float32 whatever the vocabulary.
 _CHUNK_ELEMENTS = 2**24
 
@@ -38,6 +40,8 @@ def node_log_probs(
   final: Shaped[Array, "B T D"],
   unembedding: Shaped[Array, "V D"],
   node_token_ids: Int[Array, " n"],
+  *,
+  softcap: float | None = None,
   chunk: int | None = None,
 ) -> Float[Array, "B T n"]:
   """Full-vocabulary log-probabilities of the node words at every position.
@@ -46,6 +50,7 @@ def node_log_probs(
     final: hidden states after the final norm.
     unembedding: rows of the output layer.
     node_token_ids: token of each node.
+    softcap: of the model's logits; None where they are not capped.
     chunk: tokens whose logits exist at once; default bounds them to 64 MB.
 
   Returns:
@@ -69,6 +74,7 @@ def node_log_probs(
       precision=precision,
       preferred_element_type=jnp.float32,
     )
+    logits = decoder.capped(logits, softcap)
     total = jax.nn.logsumexp(logits, axis=-1, keepdims=True)
     return jnp.take(logits, node_token_ids, axis=-1) - total
 

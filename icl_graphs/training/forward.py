@@ -24,11 +24,25 @@ def check(config: config_lib.DecoderConfig) -> None:
   """Refuses what this forward function has no code for.
 
   Raises:
-    ValueError: grouped heads or biases.
+    ValueError: anything but a Llama without grouped heads and biases.
   """
-  biased = config.qkv_bias or config.attention_output_bias or config.mlp_bias
-  if biased or config.num_kv_heads != config.num_heads:
-    raise ValueError("training covers heads without groups, and no biases")
+  sizes = (
+    *("family", "vocab_size", "hidden_size", "num_layers", "num_heads"),
+    *("head_size", "mlp_size", "max_positions"),
+  )
+  plain = config_lib.DecoderConfig(
+    **{name: getattr(config, name) for name in sizes},
+    num_kv_heads=config.num_heads,
+    norm=config_lib.Norm(epsilon=config.norm.epsilon),
+    rope=config.rope,
+    tied=config.tied,
+    initializer_range=config.initializer_range,
+  )
+  if config != plain or config.rope is None:
+    raise ValueError(
+      "training covers Llama's block with RoPE, without groups of heads and"
+      " without biases"
+    )
 
 
 def logits(

@@ -12,16 +12,24 @@ from scipy import special
 from icl_graphs.probes import readout
 
 
-@pytest.mark.parametrize("chunk", [None, 1, 7, 64])
-def test_log_probs_equal_full_log_softmax(chunk):
+@pytest.mark.parametrize(
+  ("chunk", "softcap"), [(None, None), (1, None), (7, 3.0), (64, None)]
+)
+def test_log_probs_equal_full_log_softmax(chunk, softcap):
   generator = np.random.default_rng(0)
   final = generator.normal(size=(3, 11, 16)).astype(np.float32)
   unembedding = generator.normal(size=(101, 16)).astype(np.float32)
   ids = np.array([5, 0, 100, 17], np.int32)
   got = readout.node_log_probs(
-    jnp.asarray(final), jnp.asarray(unembedding), jnp.asarray(ids), chunk
+    jnp.asarray(final),
+    jnp.asarray(unembedding),
+    jnp.asarray(ids),
+    softcap=softcap,
+    chunk=chunk,
   )
   logits = final.astype(np.float64) @ unembedding.astype(np.float64).T
+  if softcap is not None:
+    logits = softcap * np.tanh(logits / softcap)
   expected = special.log_softmax(logits, axis=-1)[..., ids]
   np.testing.assert_allclose(got, expected, atol=2e-5)
 
@@ -34,7 +42,7 @@ def test_no_logits_of_the_whole_batch():
   def temporary_bytes(batch):
     final = jax.ShapeDtypeStruct((batch, 512, 32), jnp.float32)
     compiled = (
-      jax.jit(lambda f, u, i: readout.node_log_probs(f, u, i, 256))
+      jax.jit(lambda f, u, i: readout.node_log_probs(f, u, i, chunk=256))
       .lower(final, unembedding, ids)
       .compile()
     )

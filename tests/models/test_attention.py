@@ -1,12 +1,18 @@
 """Attention over query blocks against the plain formula."""
 
+import dataclasses
 import functools
+import sys
 
+import hypothesis
+from hypothesis import strategies as st
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import switches
 
+from icl_graphs import errors
 from icl_graphs.models import attention
 
 
@@ -19,7 +25,7 @@ def _inputs(time, heads=4, kv_heads=2, head_size=6, batch=2):
   )
 
 
-def _naive(query, key, value, scale):
+def _naive(query, key, value, scale, window=None, softcap=None):
   """Full square in float64, one head and one query at a time."""
   query, key, value = (x.astype(np.float64) for x in (query, key, value))
   batch, time, heads, _ = query.shape
@@ -28,16 +34,26 @@ def _naive(query, key, value, scale):
   for b in range(batch):
     for n in range(heads):
       for t in range(time):
-        seen = slice(0, t + 1)
+        seen = slice(0 if window is None else max(0, t + 1 - window), t + 1)
         scores = key[b, seen, n // share] @ query[b, t, n] * scale
+        if softcap is not None:
+          scores = softcap * np.tanh(scores / softcap)
         weights = np.exp(scores - scores.max())
         out[b, t, n] = weights / weights.sum() @ value[b, seen, n // share]
   return out
 
 
-@functools.partial(jax.jit, static_argnums=3)
-def _blocked(query, key, value, block):
-  return attention.attention(query, key, value, scale=0.7, query_block=block)
+@functools.partial(jax.jit, static_argnums=(3, 4, 5))
+def _blocked(query, key, value, block, window=None, softcap=None):
+  return attention.attention(
+    query,
+    key,
+    value,
+    scale=0.7,
+    window=window,
+    softcap=softcap,
+    query_block=block,
+  )
 
 
 @pytest.mark.parametrize(
@@ -48,6 +64,43 @@ def test_blocks_equal_the_formula(block, kv_heads):
   inputs = _inputs(19, kv_heads=kv_heads)
   ours = _blocked(*inputs, block)
   np.testing.assert_allclose(ours, _naive(*inputs, 0.7), atol=2e-6)
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 7, 18, 19, 40])
+@pytest.mark.parametrize("block", [3, 5, 19])
+def test_windows_equal_the_formula(window, block):
+  inputs = _inputs(19)
+  ours = _blocked(*inputs, block, window)
+  np.testing.assert_allclose(ours, _naive(*inputs, 0.7, window), atol=2e-6)
+
+
+def test_softcap_comes_before_the_mask():
+  inputs = _inputs(11)
+  ours = _blocked(*inputs, 4, 6, 0.5)
+  wanted = _naive(*inputs, 0.7, 6, 0.5)
+  np.testing.assert_allclose(ours, wanted, atol=2e-6)
+  assert np.abs(wanted - _naive(*inputs, 0.7, 6)).max() > 0.1
+
+
+@hypothesis.settings(max_examples=15, deadline=None, derandomize=True)
+@hypothesis.given(data=st.data())
+def test_any_shape_equals_the_formula(data):
+  draw = data.draw
+  kv_heads, share = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+  time = draw(st.integers(1, 40))
+  inputs = _inputs(
+    time,
+    heads=kv_heads * share,
+    kv_heads=kv_heads,
+    head_size=draw(st.integers(1, 9)),
+    batch=draw(st.integers(1, 3)),
+  )
+  window = draw(st.none() | st.integers(1, 45))
+  softcap = draw(st.none() | st.floats(0.5, 5))
+  block = draw(st.integers(1, 45))
+  ours = _blocked(*inputs, block, window, softcap)
+  wanted = _naive(*inputs, 0.7, window, softcap)
+  np.testing.assert_allclose(ours, wanted, atol=5e-6)
 
 
 def test_gradients_do_not_depend_on_the_block():
@@ -69,6 +122,69 @@ def test_mask_is_what_a_person_expects():
     [1, 1, 1, 1, 0],
     [1, 1, 1, 1, 1],
   ]
+
+
+def test_window_mask_is_what_a_person_expects():
+  mask = attention.causal_mask(2, 4, 6, window=3).astype(int).tolist()
+  assert mask == [
+    [1, 1, 1, 0, 0, 0],
+    [0, 1, 1, 1, 0, 0],
+    [0, 0, 1, 1, 1, 0],
+    [0, 0, 0, 1, 1, 1],
+  ]
+  alone = attention.causal_mask(0, 3, 3, window=1).astype(int).tolist()
+  assert alone == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+
+def test_outside_the_window_there_is_no_gradient():
+  inputs = _inputs(17)
+
+  def output(inputs):
+    return jnp.square(_blocked(*inputs, 4, 6)[:, 13]).sum()
+
+  _, key, value = jax.grad(output)(inputs)
+  for gradient in (key, value):
+    by_time = np.abs(gradient).sum(axis=(0, 2, 3))
+    seen = np.flatnonzero(by_time)
+    assert seen.tolist() == [8, 9, 10, 11, 12, 13]
+
+
+def test_backends_refuse_by_name():
+  cpu = jax.devices("cpu")[0]
+  plain = switches.BASE
+  attention.check(plain, "float32", cpu)
+  for variant, words in (
+    ({"backend": "cudnn"}, "cudnn does not support float32.*the device cpu"),
+    (
+      {"backend": "cudnn", "attention_softcap": 1.0, "head_size": 20},
+      "an attention softcap, head size 20; choose --attention=reference",
+    ),
+  ):
+    config = dataclasses.replace(plain, **variant)
+    with pytest.raises(errors.InputError, match=words):
+      attention.check(config, "float32", cpu)
+  with pytest.raises(errors.InputError, match="backend 'magic' is not supp"):
+    dataclasses.replace(plain, backend="magic")
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+  monkeypatch.setitem(sys.modules, "tokamax", None)
+  config = dataclasses.replace(switches.BASE, backend="tokamax")
+  with pytest.raises(errors.InputError, match="tokamax is not installed: pip"):
+    attention.check(config, "bfloat16", jax.devices("cpu")[0])
+
+
+class _Gpu:
+  platform = "gpu"
+  device_kind = "NVIDIA A100"
+
+
+def test_cudnn_takes_what_its_kernels_take():
+  config = dataclasses.replace(switches.BASE, backend="cudnn", head_size=128)
+  attention.check(config, "bfloat16", _Gpu())
+  wide = dataclasses.replace(config, head_size=256)
+  with pytest.raises(errors.InputError, match="head size 256"):
+    attention.check(wide, "bfloat16", _Gpu())
 
 
 def test_future_has_no_gradient():

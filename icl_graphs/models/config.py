@@ -22,7 +22,7 @@ BACKENDS = ("reference", "cudnn", "tokamax")
 
 # Beyond any real model; keeps a nonsensical file from exhausting the host.
 _MAX_SIZE = 2**31 - 1
-_MAX_LAYERS = 4096
+MAX_LAYERS = 4096
 
 
 def _size(name: str, value: Any) -> None:
@@ -239,9 +239,9 @@ class DecoderConfig:
       "max_positions",
     ):
       _size(field, getattr(self, field))
-    if self.num_layers > _MAX_LAYERS:
+    if self.num_layers > MAX_LAYERS:
       raise errors.InputError(
-        f"num_layers {self.num_layers} is above {_MAX_LAYERS}: not a model"
+        f"num_layers {self.num_layers} is above {MAX_LAYERS}: not a model"
       )
     _positive_number("initializer_range", self.initializer_range)
     _positive_number("embedding_scale", self.embedding_scale)

@@ -1,20 +1,50 @@
 """Model families: how a Hugging Face folder becomes our decoder.
 
-A family is a module with three things, registered here by the `model_type` of
+A family is a module with four things, registered here by the `model_type` of
 its `config.json`: `translate` (fields to a `DecoderConfig`), `table` (its
-weights) and `BUFFERS` (stored values that follow from the configuration).
+weights), `RENAMES` (to the names of the table, where folders differ) and
+`BUFFERS` (stored values that carry no weight of the decoder).
 """
 
 import json
 import pathlib
+import re
 from typing import Any
 
 from icl_graphs import errors
 from icl_graphs.models import config as config_lib
 from icl_graphs.models.families import fields as fields_lib
-from icl_graphs.models.families import llama, weights
+from icl_graphs.models.families import (
+  gemma,
+  gemma2,
+  gemma3,
+  gpt2,
+  gpt_neox,
+  llama,
+  mistral,
+  olmo,
+  olmo2,
+  phi3,
+  qwen2,
+  qwen3,
+  weights,
+)
 
-_FAMILIES = {"llama": llama}
+_FAMILIES = {
+  "gemma": gemma,
+  "gemma2": gemma2,
+  "gemma3": gemma3,
+  "gemma3_text": gemma3,
+  "gpt2": gpt2,
+  "gpt_neox": gpt_neox,
+  "llama": llama,
+  "mistral": mistral,
+  "olmo": olmo,
+  "olmo2": olmo2,
+  "phi3": phi3,
+  "qwen2": qwen2,
+  "qwen3": qwen3,
+}
 
 
 def read_config(folder: pathlib.Path) -> config_lib.DecoderConfig:
@@ -56,9 +86,7 @@ def translate(raw: Any) -> config_lib.DecoderConfig:
     )
   fields = fields_lib.Fields(raw)
   config = _FAMILIES[family].translate(fields)
-  for name, value in fields_lib.FIXED.items():
-    fields.only(name, value, None)
-  fields.finish(fields_lib.HARMLESS)
+  fields.finish_model()
   return config
 
 
@@ -68,5 +96,14 @@ def table(config: config_lib.DecoderConfig) -> tuple[weights.Weight, ...]:
 
 
 def buffers(config: config_lib.DecoderConfig) -> tuple[str, ...]:
-  """Regular expressions of stored names that carry no weight."""
+  """Regular expressions of canonical names that carry no weight."""
   return _FAMILIES[config.family].BUFFERS
+
+
+def canonical(config: config_lib.DecoderConfig, name: str) -> str:
+  """What the table and `buffers` call the weight that is stored as `name`."""
+  for pattern, replacement in _FAMILIES[config.family].RENAMES:
+    renamed, times = re.subn(rf"\A(?:{pattern})", replacement, name, count=1)
+    if times:
+      return renamed
+  return name

@@ -1,5 +1,6 @@
 """Reads a Hugging Face `config.json` field by field and forgets none."""
 
+from collections.abc import Callable
 import math
 from typing import Any
 
@@ -11,10 +12,12 @@ from icl_graphs import errors
 HARMLESS = frozenset(
   """
   _attn_implementation_autoset _commit_hash _name_or_path architectures
-  attention_dropout bos_token_id chunk_size_feed_forward do_sample dtype
-  eos_token_id finetuning_task id2label label2id max_length max_new_tokens
-  model_type num_labels output_attentions output_hidden_states pad_token_id
-  problem_type repetition_penalty return_dict task_specific_params temperature
+  attention_dropout attn_pdrop bos_token_id cache_implementation
+  chunk_size_feed_forward classifier_dropout do_sample dtype embd_pdrop
+  eos_token_id finetuning_task gradient_checkpointing hidden_dropout id2label
+  is_decoder label2id max_length max_new_tokens model_type num_labels
+  output_attentions output_hidden_states pad_token_id problem_type
+  repetition_penalty resid_pdrop return_dict task_specific_params temperature
   tokenizer_class top_k top_p torch_dtype transformers_version
   unsloth_fixed unsloth_version unk_token_id use_cache
   """.split()
@@ -31,6 +34,21 @@ FIXED = {
   "torchscript": False,
   "use_bfloat16": False,
 }
+
+
+# Names of transformers; several mean the same.
+_ACTIVATIONS = {
+  "silu": "silu",
+  "swish": "silu",
+  "gelu": "gelu",
+  "gelu_new": "gelu_tanh",
+  "gelu_fast": "gelu_tanh",
+  "gelu_pytorch_tanh": "gelu_tanh",
+  "relu": "relu",
+}
+
+# Beyond any real model; keeps nonsense from overflowing what is computed.
+_LARGEST = 2**31 - 1
 
 
 class Fields:
@@ -50,10 +68,18 @@ class Fields:
     value = self._raw.get(name)
     return default if value is None else value
 
-  def integer(self, name: str, default: int | None = None) -> int:
+  def integer(
+    self,
+    name: str,
+    default: int | None = None,
+    least: int = -_LARGEST,
+    most: int = _LARGEST,
+  ) -> int:
     value = self._required(name, default)
     if isinstance(value, bool) or not isinstance(value, int):
       raise self._wrong(name, "an integer", value)
+    if not least <= value <= most:
+      raise self._wrong(name, f"between {least} and {most}", value)
     return value
 
   def number(self, name: str, default: float | None = None) -> float:
@@ -65,6 +91,48 @@ class Fields:
       return float(value)
     except OverflowError as error:
       raise self._wrong(name, "a number", "an integer beyond 1e308") from error
+
+  def positive(self, name: str, default: float | None = None) -> float:
+    value = self.number(name, default)
+    if value <= 0:
+      raise self._wrong(name, "a positive number", value)
+    return value
+
+  def numbers(self, name: str) -> tuple[float, ...]:
+    """A list of numbers."""
+    values = self._required(name, None)
+    if not isinstance(values, list):
+      raise self._wrong(name, "a list of numbers", values)
+    each = Fields(dict(enumerate(values)), f"{self._where}: {name}")
+    return tuple(each.number(i) for i in range(len(values)))
+
+  def nullable(
+    self, name: str, read: Callable[..., Any], default: Any = None
+  ) -> Any:
+    """What `read`, a method of this, gives; None for null, where that counts.
+
+    Elsewhere null is the same as absent.
+    """
+    self._read.add(name)
+    if name not in self._raw:
+      return default
+    return None if self._raw[name] is None else read(name)
+
+  def choices(self, name: str, known: tuple[str, ...]) -> list[str] | None:
+    """A list of known words; None where absent or null."""
+    values = self.get(name)
+    if values is None:
+      return None
+    if not isinstance(values, list) or any(one not in known for one in values):
+      raise self._wrong(name, f"a list of {' and '.join(known)} only", values)
+    return values
+
+  def activation(self, name: str, default: str | None = None) -> str:
+    """A non-linearity, in the words of `config.ACTIVATIONS`."""
+    value = self._required(name, default)
+    if not isinstance(value, str) or value not in _ACTIVATIONS:
+      raise self._wrong(name, f"one of {', '.join(_ACTIVATIONS)}", value)
+    return _ACTIVATIONS[value]
 
   def boolean(self, name: str, default: bool | None = None) -> bool:
     value = self._required(name, default)
@@ -101,6 +169,13 @@ class Fields:
         " field that is not understood could change the model's numbers. Remove"
         " them if they do not"
       )
+
+  def finish_model(self) -> None:
+    """Refuses what is left, of all fields of a model."""
+    for name, value in FIXED.items():
+      if name not in self._read:
+        self.only(name, value, None)
+    self.finish(HARMLESS)
 
   def _required(self, name: str, default: Any) -> Any:
     value = self.get(name, default)

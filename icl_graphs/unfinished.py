@@ -5,13 +5,12 @@ so that work of other settings is refused, never mixed in.
 """
 
 from collections.abc import Mapping
-import os
 import pathlib
 import zipfile
 
 import numpy as np
 
-from icl_graphs import errors
+from icl_graphs import atomic, errors
 
 _MARK = "fingerprint"
 
@@ -20,12 +19,9 @@ def save(
   path: pathlib.Path, arrays: Mapping[str, np.ndarray], fingerprint: str
 ) -> None:
   """Writes the arrays; the old file stays whole until the new one is."""
-  partial = path.with_suffix(".partial")
-  with open(partial, "wb") as file:
+  # Opened here: numpy adds its own ending to a name.
+  with atomic.replaced(path) as partial, open(partial, "wb") as file:
     np.savez(file, **{_MARK: np.array(fingerprint)}, **arrays)
-    file.flush()
-    os.fsync(file.fileno())
-  os.replace(partial, path)
 
 
 def load(path: pathlib.Path, fingerprint: str) -> dict[str, np.ndarray] | None:

@@ -12,6 +12,7 @@ from matplotlib import figure as mpl_figure
 import numpy as np
 import xarray as xr
 
+from icl_graphs import atomic
 from icl_graphs.report import curves, gallery, view, wording
 
 DPI = 150
@@ -82,10 +83,20 @@ def write(tree: xr.DataTree, out: pathlib.Path) -> list[pathlib.Path]:
         if drawn is None:
           continue
         path = out / f"{slug}_{name}.png"
-        # Naming the software would put its version into the bytes.
-        drawn.savefig(path, dpi=DPI, metadata={"Software": None})
+        write_png(drawn, path, dpi=DPI)
         written.append(path)
   return written
+
+
+def write_png(
+  drawn: mpl_figure.Figure, path: pathlib.Path, dpi: int | None = None
+) -> None:
+  """Writes a figure whole; the same figure always gives the same bytes."""
+  with atomic.replaced(path) as partial:
+    # Naming the software would put its version into the bytes.
+    drawn.savefig(
+      partial, dpi=dpi or "figure", format="png", metadata={"Software": None}
+    )
 
 
 def layer_maps(one: view.GraphView) -> mpl_figure.Figure | None:

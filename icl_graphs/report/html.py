@@ -14,6 +14,7 @@ import jinja2
 import markupsafe
 import xarray as xr
 
+from icl_graphs import atomic
 from icl_graphs.report import glossary, payload, view, wording
 
 SCRIPTS = ("state.js", "charts.js", "picture.js", "page.js")
@@ -55,7 +56,7 @@ def write(
   )
   out.mkdir(parents=True, exist_ok=True)
   path = out / "report.html"
-  path.write_text(text, encoding="utf-8")
+  atomic.write_text(path, text)
   return path
 
 

@@ -5,12 +5,10 @@
   summary.json      graph to flat headline numbers
   *.png, report.html
 
-Every file is written whole or not at all, so a run that is killed leaves no
-half-written file under a final name.
+Every file is written whole or not at all (`atomic`).
 """
 
-from collections.abc import Iterator, Mapping
-import contextlib
+from collections.abc import Mapping
 import datetime
 import importlib.metadata
 import json
@@ -26,8 +24,8 @@ import numpy as np
 import xarray as xr
 
 import icl_graphs
-from icl_graphs import errors
-from icl_graphs.report import figures, html, tables
+from icl_graphs import atomic, errors
+from icl_graphs.report import figures, html, packing, tables
 
 MEASUREMENTS, SUMMARY, RUN = "measurements.nc", "summary.json", "run.json"
 _PACKAGES = ("numpy", "jax", "jaxlib", "flax", "xarray", "transformers")
@@ -60,14 +58,13 @@ def group_name(spec: str) -> str:
 def write_json(path: pathlib.Path, content: Any) -> None:
   """Writes strict JSON: NaN and infinity become null, numpy becomes plain."""
   text = json.dumps(_plain(content), indent=2, allow_nan=False)
-  with _whole(path) as partial:
-    partial.write_text(text + "\n", encoding="utf-8")
+  atomic.write_text(path, text + "\n")
 
 
 def write_measurements(
   path: pathlib.Path, measured: Mapping[str, xr.Dataset] | xr.DataTree
 ) -> None:
-  """Writes one group per graph.
+  """Writes one group per graph; Gram matrices as `packing` has them.
 
   Args:
     path: the NetCDF file.
@@ -75,8 +72,9 @@ def write_measurements(
   """
   if not isinstance(measured, xr.DataTree):
     measured = tree(measured)
-  with _whole(path) as partial:
-    measured.to_netcdf(partial, engine="h5netcdf")
+  packed = measured.map_over_datasets(packing.pack)
+  with atomic.replaced(path) as partial:
+    packed.to_netcdf(partial, engine="h5netcdf")
 
 
 def read_measurements(path: str | os.PathLike) -> dict[str, xr.Dataset]:
@@ -88,7 +86,9 @@ def read_measurements(path: str | os.PathLike) -> dict[str, xr.Dataset]:
   try:
     with xr.open_datatree(path, engine="h5netcdf") as stored:
       found = {
-        str(child.attrs.get("graph", name)): child.to_dataset().load()
+        str(child.attrs.get("graph", name)): packing.unpack(
+          child.to_dataset().load()
+        )
         for name, child in stored.children.items()
       }
   except (OSError, ValueError) as error:
@@ -139,20 +139,6 @@ def write_results(
   for spec, entries in summary.items():
     print(f"\n{spec}\n{tables.headline(_plain(entries))}")
   print(f"\nReport: {folder / 'report.html'}")
-
-
-@contextlib.contextmanager
-def _whole(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """A file beside `path` that takes its name once it is complete."""
-  path = pathlib.Path(path)
-  partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-  try:
-    yield partial
-    with open(partial, "rb") as file:
-      os.fsync(file.fileno())
-    os.replace(partial, path)
-  finally:
-    partial.unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> Any:

@@ -1,10 +1,10 @@
 """The finished model as a folder in Hugging Face's layout."""
 
 import json
-import os
 import pathlib
 from typing import Any
 
+from icl_graphs import atomic
 from icl_graphs.models import checkpoint, decoder
 from icl_graphs.training import recipe, tokenizer
 
@@ -32,7 +32,8 @@ def save(
   words = tokenizer.vocabulary(described.vocab_size)
   tokenizer.save(folder, words, described.max_positions)
   checkpoint.save(folder, described.hf_config(), params)
-  _write_json(folder / RECORD, record)
+  text = json.dumps(record, indent=1) + "\n"
+  atomic.write_text(folder / RECORD, text)
 
 
 def finished(
@@ -45,9 +46,3 @@ def finished(
   record = json.loads(path.read_text(encoding="utf-8"))
   same = record.get("fingerprint") == described.fingerprint(seed)
   return record if same else None
-
-
-def _write_json(path, content):
-  partial = path.with_suffix(".partial")
-  partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-  os.replace(partial, path)

@@ -1,0 +1,47 @@
+"""Memory that a process has for itself, watched while something runs.
+
+Counted is anonymous memory (Anonymous in /proc/self/smaps_rollup): what was
+allocated. The resident set, which getrusage reports, also counts pages of
+mapped files, which the system takes back whenever it likes; it is told too.
+"""
+
+import contextlib
+import pathlib
+import re
+import threading
+
+_ROLLUP = pathlib.Path("/proc/self/smaps_rollup")
+
+
+def available() -> bool:
+  """Whether this system tells."""
+  return _ROLLUP.exists()
+
+
+def now() -> dict[str, int]:
+  """Bytes at this moment: "anonymous" and "resident"."""
+  text = _ROLLUP.read_text()
+  return {
+    name: 1024 * int(re.search(rf"^{field}:\s+(\d+) kB", text, re.M)[1])
+    for name, field in (("anonymous", "Anonymous"), ("resident", "Rss"))
+  }
+
+
+@contextlib.contextmanager
+def watched(every: float = 0.003):
+  """Yields a dict that has the greatest values of `now` when it is over."""
+  peak = now()
+  finished = threading.Event()
+
+  def watch():
+    while not finished.wait(every):
+      for name, value in now().items():
+        peak[name] = max(peak[name], value)
+
+  thread = threading.Thread(target=watch)
+  thread.start()
+  try:
+    yield peak
+  finally:
+    finished.set()
+    thread.join()

@@ -12,8 +12,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from icl_graphs.models import families
 from icl_graphs.models import config as config_lib
+from icl_graphs.models import families
 from icl_graphs.tasks import words
 from icl_graphs.training import tokenizer
 

@@ -27,14 +27,18 @@ def local_devices(count: int | None = None) -> list[jax.Device]:
   return devices[:count]
 
 
+def everywhere(devices: Sequence[jax.Device]) -> sharding.NamedSharding:
+  """The placement of an array of which every device has the whole."""
+  mesh = sharding.Mesh(np.asarray(devices), ("data",))
+  return sharding.NamedSharding(mesh, sharding.PartitionSpec())
+
+
 def replicate(tree: Any, devices: Sequence[jax.Device]) -> Any:
   """Places a tree on every device, once.
 
   Arrays left on one device would be copied to the others by each mapped call.
   """
-  mesh = sharding.Mesh(np.asarray(devices), ("data",))
-  everywhere = sharding.NamedSharding(mesh, sharding.PartitionSpec())
-  return jax.device_put(tree, everywhere)
+  return jax.device_put(tree, everywhere(devices))
 
 
 def spread_walks(

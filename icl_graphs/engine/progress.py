@@ -1,9 +1,12 @@
-"""Progress of a long run: a bar with tokens per second and time left."""
+"""Progress of long work: a bar with the rate and the time left."""
 
 import contextlib
 import sys
 
 import tqdm
+
+# Less is read in a moment.
+_BYTES_WORTH_A_BAR = 200_000_000
 
 
 @contextlib.contextmanager
@@ -17,5 +20,23 @@ def bar(label: str, total_tokens: int, done_tokens: int = 0):
     unit_scale=True,
     mininterval=0.5 if sys.stderr.isatty() else 10.0,
     dynamic_ncols=True,
+  ) as display:
+    yield display.update
+
+
+@contextlib.contextmanager
+def loading(label: str, total_bytes: int):
+  """Yields a function to be told how many more bytes are read.
+
+  Only a large model shows a bar.
+  """
+  with tqdm.tqdm(
+    total=total_bytes,
+    desc=label,
+    unit="B",
+    unit_scale=True,
+    mininterval=0.5 if sys.stderr.isatty() else 10.0,
+    dynamic_ncols=True,
+    disable=total_bytes < _BYTES_WORTH_A_BAR,
   ) as display:
     yield display.update

@@ -6,6 +6,7 @@ type is named in one error; nothing is skipped, guessed or unpickled.
 
 from collections.abc import Callable
 import json
+import math
 import os
 import pathlib
 import re
@@ -20,32 +21,42 @@ import safetensors.numpy
 
 from icl_graphs import errors
 from icl_graphs.models import config as config_lib
-from icl_graphs.models import decoder, families, weight_files
+from icl_graphs.models import decoder, families, host_arrays, weight_files
 from icl_graphs.models.families import weights
 
 DTYPES = ("float32", "bfloat16", "float16")
 
-_READABLE = {"F64", "F32", "F16", "BF16"}
+# Path and shape of a parameter to where it will live.
+Place = Callable[[str, tuple[int, ...]], jax.sharding.Sharding]
+
+# Rows of a tied head that are compared at once.
+_COMPARED = 4096
 
 
 def load(
   folder: pathlib.Path,
   config: config_lib.DecoderConfig,
   dtype: str = "float32",
-  place: Callable[[np.ndarray], jax.Array] = jax.device_put,
+  place: Place | None = None,
+  advance: Callable[[int], Any] | None = None,
 ) -> decoder.Params:
   """Reads a model folder (one safetensors file, or shards with an index).
 
-  Layers are stacked on the host one parameter at a time, so that the host holds
-  little more than the largest stacked parameter.
+  Layers are stacked on the host one parameter at a time: beside what the
+  devices hold, the host holds one stacked parameter. A CPU's arrays are not
+  copied again where each device takes a contiguous part.
 
   Args:
     folder: as returned by `hub.resolve`.
     config: as returned by `families.read_config` for the same folder.
     dtype: of all parameters: float32, bfloat16 or float16. Stored weights of
       another type are rounded to it.
-    place: moves a finished parameter to where it will live; by default the
-      first device.
+    place: called with a parameter's path in the result, joined by "/" (such as
+      "blocks/attention/query/kernel"), and its shape; says how it is spread
+      over devices, each of which receives its own part only. By default
+      everything goes to the first local device.
+    advance: told the number of bytes each time some have been read; together
+      about `weight_files.total_bytes(folder)`.
 
   Returns:
     Nested parameters of `decoder.Decoder(config)`.
@@ -59,9 +70,14 @@ def load(
     raise errors.InputError(
       f"dtype {dtype!r} is not supported; supported: {', '.join(DTYPES)}"
     )
+  if place is None:
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    place = lambda path, shape: here  # noqa: E731
+  advance = advance or (lambda count: None)
   table = families.table(config)
-  stored, problems = weight_files.inventory(folder)
-  problems += _differences(stored, table, config)
+  found, problems = weight_files.inventory(folder)
+  stored, repeated = _canonical(found, config)
+  problems += repeated + _differences(stored, table, config)
   if problems:
     raise errors.InputError(
       f"{folder} does not hold the weights that its config.json describes: "
@@ -72,16 +88,19 @@ def load(
   with weight_files.Files() as files:
     for row in table:
       if row.copy_of is not None:
-        _require_copy(row, stored, files)
+        _require_copy(row, stored, files, advance)
         continue
-      parameter = place(_stack(row, config, stored, files, dtype))
+      stack = _stack(row, config, stored, files, dtype, advance)
+      parameter = _spread(stack, place(row.path, stack.shape))
+      # Before the next array is allocated; jax lets go of it in a later call.
+      del stack
       if not _all_finite(parameter):
         suspects.append(row.name)
       _insert(params, row.path, parameter)
   if suspects:
     warnings.warn(
       f"{folder}: NaN or infinite numbers in"
-      f" {weight_files.listed(suspects)} as {dtype}",
+      f" {weight_files.listed(list(dict.fromkeys(suspects)))} as {dtype}",
       stacklevel=2,
     )
   return params
@@ -106,7 +125,7 @@ def save(
   """
   config = families.translate(hf_config)
   sizes = config.axis_sizes
-  tensors = {}
+  tensors: dict[str, np.ndarray] = {}
   for row in families.table(config):
     if row.copy_of is not None:
       continue
@@ -119,8 +138,9 @@ def save(
       )
     per_name = parameter if row.per_layer else parameter[None]
     for name, array in zip(row.names(config.num_layers), per_name, strict=True):
-      # safetensors writes memory as it lies, whatever the strides say.
-      tensors[name] = np.ascontiguousarray(row.write(array, sizes))
+      if name not in tensors:
+        tensors[name] = np.empty(row.stored_shape(sizes), array.dtype)
+      row.write(array, tensors[name], sizes)
   folder = pathlib.Path(folder)
   text = json.dumps(hf_config, indent=2, sort_keys=True) + "\n"
   try:
@@ -139,6 +159,25 @@ def save(
     raise errors.InputError(f"{folder} cannot be written: {error}") from error
 
 
+def _canonical(
+  found: dict[str, weight_files.Stored], config: config_lib.DecoderConfig
+) -> tuple[dict[str, weight_files.Stored], list[str]]:
+  """Stored weights by the names of the table, and names that fall together."""
+  stored: dict[str, weight_files.Stored] = {}
+  duplicates = []
+  for entry in found.values():
+    name = families.canonical(config, entry.name)
+    if name in stored:
+      both = stored[name].name, entry.name
+      duplicates.append(" = ".join(map(weight_files.printable, both)))
+    stored.setdefault(name, entry)
+  if not duplicates:
+    return stored, []
+  return stored, [
+    f"the same weight under two names: {weight_files.listed(duplicates)}"
+  ]
+
+
 def _differences(
   stored: dict[str, weight_files.Stored],
   table: tuple[weights.Weight, ...],
@@ -154,8 +193,8 @@ def _differences(
         optional.add(name)
   buffer = re.compile("|".join(families.buffers(config)) or r"(?!)")
   unknown = [
-    name
-    for name in sorted(stored)
+    weight_files.printable(entry.name)
+    for name, entry in sorted(stored.items())
     if name not in expected and not buffer.fullmatch(name)
   ]
   missing = [
@@ -163,14 +202,12 @@ def _differences(
   ]
   found = [(name, stored[name]) for name in expected if name in stored]
   misshapen = [
-    f"{name} (is {entry.shape}, should be {expected[name]})"
+    f"{entry.name} (is {entry.shape}, should be {expected[name]})"
     for name, entry in found
     if entry.shape != expected[name]
   ]
   unreadable = [
-    f"{name} ({entry.dtype})"
-    for name, entry in found
-    if entry.dtype not in _READABLE
+    f"{entry.name} ({entry.dtype})" for _, entry in found if not entry.readable
   ]
   kinds = (
     ("missing", missing),
@@ -189,36 +226,49 @@ def _stack(
   stored: dict[str, weight_files.Stored],
   files: weight_files.Files,
   dtype: str,
+  advance: Callable[[int], Any],
 ) -> np.ndarray:
   """One parameter on the host, layers in front."""
   sizes = config.axis_sizes
   names = row.names(config.num_layers)
-  # Rounding to float16 may overflow; the caller looks for infinities.
-  with np.errstate(over="ignore"):
-    if not row.per_layer:
-      array = row.read(files.read(names[0], stored[names[0]]), sizes)
-      return np.ascontiguousarray(array.astype(dtype, copy=False))
-    stack = np.empty((len(names), *row.shape(sizes)), dtype)
-    for layer, name in enumerate(names):
-      stack[layer] = row.read(files.read(name, stored[name]), sizes)
-  return stack
+  stack = host_arrays.empty((len(names), *row.shape(sizes)), dtype)
+  for target, name in zip(stack, names, strict=True):
+    array = files.read(stored[name])
+    host_arrays.copy(row.read(array, sizes), target)
+    files.release(stored[name])
+    advance(math.prod(target.shape) * array.itemsize)
+  return stack if row.per_layer else stack[0]
+
+
+def _spread(stack: np.ndarray, sharding: jax.sharding.Sharding) -> jax.Array:
+  """On its devices, each of which is given its own part only."""
+  return jax.make_array_from_callback(
+    stack.shape, sharding, lambda index: stack[index]
+  ).block_until_ready()
 
 
 def _require_copy(
   row: weights.Weight,
   stored: dict[str, weight_files.Stored],
   files: weight_files.Files,
+  advance: Callable[[int], Any],
 ) -> None:
   if row.name not in stored:
     return
-  copy = files.read(row.name, stored[row.name])
-  original = files.read(row.copy_of, stored[row.copy_of])
-  if not np.array_equal(copy, original):
-    raise errors.InputError(
-      f"{stored[row.name].path.parent}: config.json ties {row.name} to"
-      f" {row.copy_of}, but the two differ; set tie_word_embeddings to false"
-      " if the stored head is meant"
-    )
+  copy, original = stored[row.name], stored[row.copy_of]
+  ours, theirs = files.read(copy), files.read(original)
+  # In pieces: comparing makes arrays of the size of what is compared.
+  for first in range(0, len(ours), _COMPARED):
+    a, b = ours[first : first + _COMPARED], theirs[first : first + _COMPARED]
+    if not ((a == b) | ((a != a) & (b != b))).all():
+      raise errors.InputError(
+        f"{copy.path.parent}: config.json ties {copy.name} to {original.name},"
+        " but the two differ; set tie_word_embeddings to false if the stored"
+        " head is meant"
+      )
+  files.release(copy)
+  files.release(original)
+  advance(copy.size)
 
 
 @jax.jit

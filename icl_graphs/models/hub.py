@@ -12,6 +12,7 @@ from huggingface_hub import errors as hub_errors
 
 from icl_graphs import errors
 from icl_graphs.models import config as config_lib
+from icl_graphs.models import weight_files
 
 BUNDLED_PREFIX = "bundled:"
 _BUNDLED = pathlib.Path(__file__).parent.parent / "bundled"
@@ -19,16 +20,19 @@ _BUNDLED = pathlib.Path(__file__).parent.parent / "bundled"
 # The one weight format that is read, and no second copy of the weights.
 _WANTED = [
   "config.json",
-  "*.safetensors",
-  "*.safetensors.index.json",
-  "tokenizer*",
+  weight_files.SINGLE,
+  "model-*.safetensors",
+  weight_files.INDEX,
+  "tokenizer.json",
+  "tokenizer.model",
+  "tokenizer_config.json",
   "special_tokens_map.json",
   "added_tokens.json",
   "vocab.json",
   "merges.txt",
   "chat_template.jinja",
 ]
-_UNWANTED = ["*/*", "consolidated*"]
+_UNWANTED = ["*/*"]
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json")
 

@@ -6,15 +6,14 @@ scores), scores.json, training.json and the loss curve. A killed training
 continues when the same command is given again.
 """
 
-import json
 import pathlib
 
 from absl import flags
 
-from icl_graphs import errors
+from icl_graphs import atomic
 from icl_graphs.engine import progress
-from icl_graphs.experiments import model_card, trained_model
-from icl_graphs.report import run_folder
+from icl_graphs.experiments import model_card, score_tables, trained_model
+from icl_graphs.report import figures, run_folder
 from icl_graphs.training import (
   folder,
   mixture,
@@ -36,7 +35,16 @@ _STEPS = flags.DEFINE_integer(
   "steps", None, "Optimiser steps; default the recipe's.", lower_bound=1
 )
 _SCORE_WALKS = flags.DEFINE_integer(
-  "score_walks", 256, "Walks per graph of the scores.", lower_bound=8
+  "score_walks",
+  256,
+  "Walks per graph and assignment of the scores.",
+  lower_bound=1,
+)
+_ASSIGNMENTS = flags.DEFINE_integer(
+  "score_assignments",
+  8,
+  "Random assignments of words to nodes that the scores average.",
+  lower_bound=1,
 )
 _SCORE_GRAPHS = flags.DEFINE_list(
   "score_graphs", "grid:4x4,ring:10,hex:3x3", "Graphs of the scores."
@@ -50,37 +58,43 @@ _OTHER_SEEDS = flags.DEFINE_list(
 _SAVE_SECONDS = flags.DEFINE_float(
   "save_seconds", 60.0, "Least time between saves of unfinished work."
 )
-SCORES = "scores.json"
+_WINDOW = 50
 
 
 def main(_):
   out = run_folder.open_folder(_OUT.value)
   described = recipe.scaled(walks.TASKS[_TASK.value](), _STEPS.value)
-  others = _others()
+  settings = trained_model.Settings(
+    context=described.max_positions - 1,
+    window=min(_WINDOW, described.max_positions - 1),
+    walks=_SCORE_WALKS.value,
+    assignments=_ASSIGNMENTS.value,
+  )
+  others = {}
+  for folder_of_other in _OTHER_SEEDS.value:
+    others |= trained_model.read(pathlib.Path(folder_of_other), settings)
   record = folder.finished(out, described, _SEED.value)
   if record is None:
     record = _train(out, described)
   words = tokenizer.vocabulary(described.vocab_size)
-  scores = trained_model.scores(
+  own = trained_model.scores(
     out,
-    # Days and months mean something to the model; nouns do not.
-    words[sum(mixture.CALENDAR_LENGTHS) :],
+    {
+      # Days and months mean something to the model; nouns do not.
+      trained_model.NOUNS: words[sum(mixture.CALENDAR_LENGTHS) :],
+      trained_model.HELD_OUT: tokenizer.held_out(described.vocab_size),
+    },
     tuple(_SCORE_GRAPHS.value),
-    context=described.max_positions - 1,
-    walks=_SCORE_WALKS.value,
+    settings,
   )
-  scores = dict(sorted((others | {str(_SEED.value): scores}).items()))
-  run_folder.write_json(out / SCORES, scores)
+  scores = others | {str(_SEED.value): own}
+  scores = {seed: scores[seed] for seed in sorted(scores, key=int)}
+  run_folder.write_json(out / trained_model.FILE, scores)
   card = model_card.write(described, record, scores)
-  (out / "README.md").write_text(card, encoding="utf-8")
+  atomic.write_text(out / "README.md", card)
   chart = model_card.curve(described, record["losses"])
-  chart.savefig(out / "loss.png", metadata={"Software": None})
-  for spec, entry in scores[str(_SEED.value)].items():
-    met = trained_model.meets_targets(entry)
-    print(
-      f"{spec}: accuracy {entry['accuracy_full']:.2f}, all targets met at "
-      f"hidden states {', '.join(met) or 'none'}"
-    )
+  figures.write_png(chart, out / "loss.png")
+  print(score_tables.brief(own))
 
 
 def _train(out, described):
@@ -101,21 +115,9 @@ def _train(out, described):
     "losses": [round(value, 4) for value in state.losses],
   }
   folder.save(out, described, state.params, record)
-  state_file.unlink(missing_ok=True)
+  for file in out.glob(f"{optimise.STATE_FILE}*"):
+    file.unlink()
   return record
-
-
-def _others():
-  found = {}
-  for name in _OTHER_SEEDS.value:
-    path = pathlib.Path(name) / SCORES
-    try:
-      found |= json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-      raise errors.InputError(
-        f"--other_seeds: cannot read {path}: {error}"
-      ) from error
-  return found
 
 
 if __name__ == "__main__":

@@ -6,17 +6,8 @@ from typing import Any
 from matplotlib import figure as mpl_figure
 import numpy as np
 
-from icl_graphs.experiments import trained_model
+from icl_graphs.experiments import score_tables
 from icl_graphs.training import mixture, recipe, tokenizer
-
-_COLUMNS = (
-  ("energy_relative", "relative energy"),
-  ("distance_correlation", "distance correlation"),
-  ("principal_cosine_1", "cosine 1"),
-  ("principal_cosine_2", "cosine 2"),
-  ("fiedler_power", "Fiedler power"),
-  ("parity_power", "parity power"),
-)
 
 
 def write(
@@ -27,7 +18,8 @@ def write(
   Args:
     described: what was trained.
     record: of this folder's own training.
-    scores: seed to what `trained_model.scores` returned.
+    scores: seed to what `trained_model.scores` returned, all with the same
+      settings.
   """
   words = tokenizer.vocabulary(described.vocab_size)
   parts = [
@@ -42,9 +34,10 @@ def write(
       minutes=record["seconds"] / 60,
       graphs=len(described.graphs),
       held_out=", ".join(f"`{spec}`" for spec in mixture.HELD_OUT),
+      held_words=", ".join(tokenizer.held_out(described.vocab_size)),
     ),
     _stages(described),
-    _scores(scores),
+    score_tables.markdown(scores),
   ]
   return "\n".join(parts)
 
@@ -71,9 +64,12 @@ Next-word prediction only: nothing in the loss looks at representations. Seed
 {seed}, {tokens:.1f} million tokens, {minutes:.0f} minutes. Each sequence has
 random words on the nodes of random graphs, drawn from {graphs}; held out from
 training are {held_out} and every hexagonal lattice. The graph of a sequence and
-the law of its steps may change on the way. In a share of the scenes days or
-months walk on their calendar ring, so that their order is known before any
-context.
+the law of its steps may change on the way; what lies between two changes of the
+graph is a scene. In a share of the scenes days or months walk on their calendar
+ring, so that their order is known before any context.
+
+Held-out words: no scene of the training shows more than one of *{held_words}*.
+A graph that wears only these words is new in every pair of them.
 
 Rebuild with `python -m launch.train --task=walks --seed={seed} --out=DIR`.
 """
@@ -101,40 +97,6 @@ def _count(described):
 
 def _row(name, values):
   return f"| {name} | " + " | ".join(str(value) for value in values) + " |"
-
-
-def _scores(scores: dict[str, Any]) -> str:
-  lines = [
-    "## Scores",
-    "",
-    "Plain walks, words drawn at random, 256 walks. Accuracy: probability on",
-    "the neighbours of the current node over the whole vocabulary, mean over",
-    "the last fifth of the context. Geometry: class means over the last 50",
-    "words at full context. Values without structure: relative energy 1,",
-    "distance correlation 0. *Targets met*: hidden states with relative energy",
-    "at most .85, distance correlation at least .6, both cosines at least .9,",
-    "accuracy at least .85.",
-    "",
-  ]
-  header = ["graph", "seed", "accuracy", "hidden state"]
-  header += [title for _, title in _COLUMNS] + ["targets met"]
-  lines.append("| " + " | ".join(header) + " |")
-  lines.append("|" + "---|" * len(header))
-  graphs = next(iter(scores.values()))
-  for spec in graphs:
-    for seed, of_seed in scores.items():
-      entry = of_seed[spec]
-      met = trained_model.meets_targets(entry)
-      for layer, numbers in entry["layers"].items():
-        cells = [spec, seed, _number(entry["accuracy_full"]), layer]
-        cells += [_number(numbers.get(key)) for key, _ in _COLUMNS]
-        cells.append("yes" if layer in met else "")
-        lines.append("| " + " | ".join(cells) + " |")
-  return "\n".join(lines) + "\n"
-
-
-def _number(value: float | None) -> str:
-  return "" if value is None else f"{value:.2f}"
 
 
 def curve(described: recipe.Recipe, losses: list[float]) -> mpl_figure.Figure:

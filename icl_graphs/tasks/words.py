@@ -73,8 +73,20 @@ def concept_words(
       f"the graph has {n} nodes but word list {name!r} has only"
       f" {len(words)} words; {remedy}"
     )
-  if seed is None:
-    return words[:n]
+  return words[:n] if seed is None else drawn(words, n, seed)
+
+
+def drawn(words: Sequence[str], n: int, seed: int) -> tuple[str, ...]:
+  """n of the words without replacement, in random order.
+
+  Raises:
+    InputError: a seed out of range, or fewer words than n.
+  """
+  if n > len(words):
+    raise errors.InputError(
+      f"{n} words cannot be drawn from {len(words)}; give more words or a "
+      "smaller graph"
+    )
   if not 0 <= seed < 2**32:
     raise errors.InputError(f"word seed {seed} is outside 0 to 2^32 - 1")
   # The legacy generator: its stream is promised never to change.

@@ -117,7 +117,7 @@ def attention(
       local_window_size=None if window is None else (window - 1, 0),
       logits_soft_cap=softcap,
       # Named, because the default may end in a full matrix of scores.
-      implementation=("mosaic", "triton", "xla_chunked"),
+      implementation=("mosaic", "triton"),
     )
   return _reference(
     query,

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import sys
+import types
 
 import hypothesis
 from hypothesis import strategies as st
@@ -147,6 +148,54 @@ def test_outside_the_window_there_is_no_gradient():
     by_time = np.abs(gradient).sum(axis=(0, 2, 3))
     seen = np.flatnonzero(by_time)
     assert seen.tolist() == [8, 9, 10, 11, 12, 13]
+
+
+@pytest.mark.parametrize("window", [None, 5])
+def test_cudnn_is_asked_for_the_same_attention(monkeypatch, window):
+  """Its meaning on JAX's own CPU path; its kernels need a GPU."""
+  asked = []
+  plain = jax.nn.dot_product_attention
+
+  def on_cpu(*arrays, implementation, **options):
+    asked.append(implementation)
+    return plain(*arrays, implementation="xla", **options)
+
+  monkeypatch.setattr(jax.nn, "dot_product_attention", on_cpu)
+  inputs = _inputs(19, head_size=8)
+  with jax.numpy_rank_promotion("allow"):
+    ours = attention.attention(
+      *inputs, scale=0.7, window=window, backend="cudnn"
+    )
+  assert asked == ["cudnn"]
+  np.testing.assert_allclose(ours, _naive(*inputs, 0.7, window), atol=2e-6)
+
+
+@pytest.mark.parametrize(("window", "softcap"), [(None, None), (5, 2.0)])
+def test_tokamax_is_asked_for_the_same_attention(monkeypatch, window, softcap):
+  """The call, held by a stand-in; its kernels need a GPU or TPU."""
+
+  def stand_in(query, key, value, **options):
+    assert options.pop("is_causal")
+    assert options.pop("implementation") == ("mosaic", "triton")
+    left, right = options.pop("local_window_size") or (len(query[0]), 0)
+    assert right == 0
+    return _naive(
+      query,
+      key,
+      value,
+      options.pop("scale"),
+      left + 1,
+      options.pop("logits_soft_cap"),
+    )
+
+  module = types.SimpleNamespace(dot_product_attention=stand_in)
+  monkeypatch.setitem(sys.modules, "tokamax", module)
+  inputs = _inputs(19)
+  ours = attention.attention(
+    *inputs, scale=0.7, window=window, softcap=softcap, backend="tokamax"
+  )
+  wanted = _naive(*inputs, 0.7, window, softcap)
+  np.testing.assert_allclose(ours, wanted, atol=2e-6)
 
 
 def test_backends_refuse_by_name():

@@ -1,4 +1,4 @@
-"""Our decoder against transformers: torch, float32, eager attention."""
+"""Our decoder against transformers: torch, eager attention, every family."""
 
 import dataclasses
 import functools
@@ -8,36 +8,89 @@ import numpy as np
 import pytest
 import torch
 import torch_models
-import transformers
 
 from icl_graphs.models import checkpoint, decoder, families
 
 # Missing position scaling hides in short prompts.
 LENGTH = 2200
+SHORT = 150
 TOLERANCE = 1e-4
 
-_LINEAR = {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 4.0}
-_LLAMA3 = {
-  "rope_type": "llama3",
-  "rope_theta": 10_000.0,
-  "factor": 8.0,
-  "low_freq_factor": 1.0,
-  "high_freq_factor": 4.0,
-  # Short, so that all three regions of wavelengths occur in a small head.
-  "original_max_position_embeddings": 256,
-}
-CASES = {
-  "gqa": {},
-  "mha": {"num_key_value_heads": 4},
-  "mqa-tied": {"num_key_value_heads": 1, "tie_word_embeddings": True},
-  "attention_bias": {"attention_bias": True},
-  "mlp_bias": {"mlp_bias": True},
-  "head_dim": {"head_dim": 20, "attention_bias": True, "mlp_bias": True},
-  "theta": {
-    "rope_parameters": {"rope_type": "default", "rope_theta": 500_000.0}
-  },
-  "linear": {"rope_parameters": _LINEAR},
-  "llama3": {"rope_parameters": _LLAMA3, "head_dim": 16},
+_SMALL = {"num_hidden_layers": 2}
+_BIASES = {"attention_bias": True}
+# Families in settings that `torch_models.FAMILIES` does not have.
+SWITCHES = {
+  "llama-mha-biases": (
+    "llama",
+    _SMALL
+    | _BIASES
+    | {
+      "num_key_value_heads": 4,
+      "mlp_bias": True,
+      "head_dim": 20,
+      "rope_parameters": {"rope_type": "default", "rope_theta": 5e5},
+    },
+  ),
+  "llama-mqa-tied-linear": (
+    "llama",
+    _SMALL
+    | {
+      "num_key_value_heads": 1,
+      "tie_word_embeddings": True,
+      "rope_parameters": {
+        "rope_type": "linear",
+        "rope_theta": 1e4,
+        "factor": 4.0,
+      },
+    },
+  ),
+  "mistral-no-window": ("mistral", _SMALL | {"sliding_window": None}),
+  "qwen3-biases-yarn": (
+    "qwen3",
+    _SMALL
+    | _BIASES
+    | {
+      "tie_word_embeddings": False,
+      "rope_parameters": {
+        "rope_type": "yarn",
+        "rope_theta": 1e6,
+        "factor": 8.0,
+        "original_max_position_embeddings": 64,
+        "beta_fast": 20.0,
+        "beta_slow": 2.0,
+        "mscale": 1.5,
+        "mscale_all_dim": 0.5,
+        "truncate": False,
+      },
+    },
+  ),
+  "gemma-biases": ("gemma", _SMALL | _BIASES | {"num_key_value_heads": 2}),
+  "gemma2-no-caps": (
+    "gemma2",
+    _SMALL | {"attn_logit_softcapping": None, "final_logit_softcapping": None},
+  ),
+  "gemma3-caps-biases": (
+    "gemma3",
+    _SMALL | _BIASES | {"final_logit_softcapping": 4.0},
+  ),
+  "gpt2-plain-scores-relu": (
+    "gpt2",
+    {"n_layer": 2, "scale_attn_weights": False, "activation_function": "relu"},
+  ),
+  "gpt_neox-sequential": (
+    "gpt_neox",
+    _SMALL
+    | {
+      "use_parallel_residual": False,
+      "attention_bias": False,
+      "rotary_pct": 0.5,
+      "hidden_act": "gelu_new",
+    },
+  ),
+  "olmo-biases-no-clip": ("olmo", _SMALL | _BIASES | {"clip_qkv": None}),
+  "olmo2-biases": ("olmo2", _SMALL | _BIASES | {"num_key_value_heads": 4}),
+  # Shorter than the original length: the short factors.
+  "phi3-short-window": ("phi3", _SMALL | {"sliding_window": 37}),
 }
 
 
@@ -49,20 +102,16 @@ def _run(config, params, tokens):
   return hidden, final, decoder.logits(params, config, final)
 
 
+def _flat(outputs):
+  hidden, final, logits = outputs
+  return [np.asarray(one, np.float32) for one in (*hidden, final, logits)]
+
+
 def _relative(ours, theirs):
   """Largest error of each array, in units of its root mean square."""
   return [
-    float(np.abs(np.asarray(a, np.float32) - b).max() / np.sqrt((b**2).mean()))
-    for a, b in zip(ours, theirs, strict=True)
-  ]
-
-
-def _errors(ours, theirs):
-  hidden, final, logits = ours
-  expected_hidden, expected_final, expected_logits = theirs
-  return [
-    *_relative(hidden, expected_hidden),
-    *_relative([final, logits], [expected_final, expected_logits]),
+    float(np.abs(a - b).max() / np.sqrt(np.square(b).mean()))
+    for a, b in zip(_flat(ours), _flat(theirs), strict=True)
   ]
 
 
@@ -70,70 +119,87 @@ def _tokens(length):
   return np.random.default_rng(1).integers(0, 101, (1, length), np.int32)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_hidden_states_and_logits(case, tmp_path):
-  model = torch_models.llama(**CASES[case])
-  folder = torch_models.save(model, tmp_path)
+def _errors(model, folder, length, **save_options):
+  torch_models.save(model, folder, **save_options)
   config = families.read_config(folder)
   params = checkpoint.load(folder, config)
-  tokens = _tokens(LENGTH)
-  measured = _errors(
+  tokens = _tokens(length)
+  measured = _relative(
     _run(config, params, tokens), torch_models.run(model, tokens)
   )
-  print(case, " ".join(f"{error:.1e}" for error in measured))
   assert len(measured) == config.num_layers + 1 + 2
-  assert max(measured) <= TOLERANCE
+  print(f"hidden {max(measured[:-2]):.1e} final and logits", end=" ")
+  print(" ".join(f"{error:.1e}" for error in measured[-2:]))
+  return max(measured)
 
 
-@pytest.mark.parametrize("case", ["theta", "linear", "llama3"])
-def test_old_and_new_rope_fields_mean_the_same(case, tmp_path):
-  model = torch_models.llama(**CASES[case])
-  new = torch_models.save(model, tmp_path / "new")
-  old = torch_models.save(model, tmp_path / "old", old_rope_form=True)
-  assert "rope_parameters" not in (old / "config.json").read_text()
-  assert families.read_config(old) == families.read_config(new)
-  # transformers reads the old form too, and has to agree on the meaning.
-  theirs = transformers.AutoConfig.from_pretrained(old).rope_parameters
-  assert families.read_config(old).rope.theta == theirs["rope_theta"]
-  assert families.read_config(old).rope.kind == theirs["rope_type"]
+@pytest.mark.parametrize("family", torch_models.FAMILIES)
+def test_every_family(family, tmp_path):
+  model = torch_models.build(family)
+  assert _errors(model, tmp_path, LENGTH) <= TOLERANCE
+
+
+@pytest.mark.parametrize("case", SWITCHES)
+def test_switches(case, tmp_path):
+  family, switches = SWITCHES[case]
+  model = torch_models.build(family, **switches)
+  assert _errors(model, tmp_path, SHORT, old_form=True) <= TOLERANCE
+
+
+def test_long_window(tmp_path):
+  model = torch_models.build(
+    "mistral",
+    sliding_window=4096,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    num_key_value_heads=1,
+  )
+  assert _errors(model, tmp_path, 4300) <= TOLERANCE
+
+
+def test_multimodal_gemma3(tmp_path):
+  model = torch_models.multimodal_gemma3()
+  assert _errors(model, tmp_path, SHORT) <= TOLERANCE
 
 
 def test_the_comparison_sees_a_wrong_rotation(tmp_path):
-  model = torch_models.llama(**CASES["linear"])
+  model = torch_models.llama()
   folder = torch_models.save(model, tmp_path)
   config = families.read_config(folder)
   params = checkpoint.load(folder, config)
   wrong = dataclasses.replace(
-    config, rope=dataclasses.replace(config.rope, factor=4.01)
+    config, rope=dataclasses.replace(config.rope, factor=8.02)
   )
-  tokens = _tokens(300)
-  measured = _errors(
-    _run(wrong, params, tokens), torch_models.run(model, tokens)
+  measured = _relative(
+    _run(wrong, params, _tokens(300)), torch_models.run(model, _tokens(300))
   )
   assert max(measured) > 10 * TOLERANCE
 
 
-def test_bfloat16_is_as_close_as_torch(tmp_path):
-  model = torch_models.llama().to(torch.bfloat16)
+@pytest.mark.parametrize("family", torch_models.FAMILIES)
+def test_bfloat16_is_as_close_as_torch(family, tmp_path):
+  model = torch_models.build(family).to(torch.bfloat16)
   folder = torch_models.save(model, tmp_path)
   # Loaded anew: the conversion above has rounded the frequencies too.
   rounded, exact = (
-    torch_models.run(torch_models.load(folder, dtype), _tokens(200))
+    torch_models.run(torch_models.load(folder, dtype), _tokens(SHORT))
     for dtype in (torch.bfloat16, torch.float32)
   )
   config = families.read_config(folder)
   params = checkpoint.load(folder, config, "bfloat16")
-  ours = _run(config, params, _tokens(200))
+  ours = _run(config, params, _tokens(SHORT))
 
-  def errors(arrays):
-    return [
-      float(np.sqrt(np.square(np.asarray(a, np.float32) - b).mean()))
-      for a, b in zip(arrays, exact, strict=True)
-    ]
+  def errors(outputs):
+    return np.array(
+      [
+        np.sqrt(np.square(a - b).mean())
+        for a, b in zip(_flat(outputs), _flat(exact), strict=True)
+      ]
+    )
 
   print("bfloat16", errors(ours), errors(rounded))
-  for mine, theirs in zip(errors(ours), errors(rounded), strict=True):
-    assert 0 < mine <= 1.5 * theirs
+  assert (errors(ours)[1:] > 0).all()
+  assert (errors(ours) <= 1.5 * errors(rounded)).all()
 
 
 @pytest.mark.parametrize("key", ["a", "b"])

@@ -1,15 +1,17 @@
 """Host memory and time that loading takes, in a process of its own.
 
-python tests/loading_memory.py --gigabytes=1 --dtype=bfloat16 --place=heads
+python tests/loading_memory.py --gigabytes=1 --dtype=bfloat16,float32
 
 writes a random bfloat16 checkpoint of about that size (or takes --folder) and
-prints, as JSON: bytes of the parameters, of the largest of them, bytes the host
-held beyond the parameters at the worst moment, and seconds. `--place` is
-"one" device, "everywhere" (replicated on four) or "heads" (heads and MLP spread
-over four). On a CPU the parameters are in the host's memory themselves.
+prints, as a line of JSON per dtype and place: bytes of the parameters, of the
+largest of them, bytes the host held beyond the parameters at the worst moment,
+and seconds. `--place` is "one" device, "everywhere" (replicated on four) or
+"heads" (heads and MLP spread over four). On a CPU the parameters are in the
+host's memory themselves.
 """
 
 import argparse
+import ctypes
 import gc
 import json
 import os
@@ -64,17 +66,24 @@ def config_of_size(gigabytes: float) -> dict:
   }
 
 
+def _settle():
+  """Lets go of everything that is freed already."""
+  gc.collect()
+  # What other threads have freed is let go of in later calls.
+  for _ in range(3):
+    jax.device_put(np.zeros(3)).block_until_ready()
+    time.sleep(0.1)
+  # The C library keeps freed memory for later allocations.
+  ctypes.CDLL(None).malloc_trim(0)
+
+
 def measure(folder: pathlib.Path, dtype: str, place: str) -> dict:
   """Loads twice and watches the second time, when all is compiled."""
   config = families.read_config(folder)
   rule = PLACES[place]
   for _ in range(2):
     params = None
-    gc.collect()
-    # What is freed on other threads is let go of in later calls.
-    for _ in range(3):
-      jax.device_put(np.zeros(3)).block_until_ready()
-      time.sleep(0.1)
+    _settle()
     before = host_memory.now()["anonymous"]
     begin = time.perf_counter()
     with host_memory.watched() as peak:
@@ -98,14 +107,16 @@ def main():
   parser.add_argument("--gigabytes", type=float, default=1.0)
   parser.add_argument("--folder", type=pathlib.Path)
   parser.add_argument("--dtype", default="bfloat16")
-  parser.add_argument("--place", choices=PLACES, default="one")
+  parser.add_argument("--place", default=",".join(PLACES))
   options = parser.parse_args()
   with tempfile.TemporaryDirectory() as temporary:
     folder = options.folder
     if folder is None:
       folder = pathlib.Path(temporary)
       random_checkpoint.write(folder, config_of_size(options.gigabytes))
-    print(json.dumps(measure(folder, options.dtype, options.place)))
+    for dtype in options.dtype.split(","):
+      for place in options.place.split(","):
+        print(json.dumps(measure(folder, dtype, place)), flush=True)
 
 
 if __name__ == "__main__":

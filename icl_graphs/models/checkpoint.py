@@ -6,7 +6,6 @@ type is named in one error; nothing is skipped, guessed or unpickled.
 
 from collections.abc import Callable
 import json
-import math
 import os
 import pathlib
 import re
@@ -43,8 +42,8 @@ def load(
   """Reads a model folder (one safetensors file, or shards with an index).
 
   Layers are stacked on the host one parameter at a time: beside what the
-  devices hold, the host holds one stacked parameter. A CPU's arrays are not
-  copied again where each device takes a contiguous part.
+  devices hold, the host holds one stacked parameter, and of that only what its
+  own devices will hold. For a CPU, even that one already is the device's.
 
   Args:
     folder: as returned by `hub.resolve`.
@@ -90,10 +89,8 @@ def load(
       if row.copy_of is not None:
         _require_copy(row, stored, files, advance)
         continue
-      stack = _stack(row, config, stored, files, dtype, advance)
-      parameter = _spread(stack, place(row.path, stack.shape))
-      # Before the next array is allocated; jax lets go of it in a later call.
-      del stack
+      parameter = _read(row, config, stored, files, dtype, place, advance)
+      # Also the call in which jax lets go of memory that it has copied.
       if not _all_finite(parameter):
         suspects.append(row.name)
       _insert(params, row.path, parameter)
@@ -220,31 +217,27 @@ def _differences(
   ]
 
 
-def _stack(
+def _read(
   row: weights.Weight,
   config: config_lib.DecoderConfig,
   stored: dict[str, weight_files.Stored],
   files: weight_files.Files,
   dtype: str,
+  place: Place,
   advance: Callable[[int], Any],
-) -> np.ndarray:
-  """One parameter on the host, layers in front."""
+) -> jax.Array:
+  """One parameter on its devices, layers in front."""
   sizes = config.axis_sizes
   names = row.names(config.num_layers)
-  stack = host_arrays.empty((len(names), *row.shape(sizes)), dtype)
-  for target, name in zip(stack, names, strict=True):
-    array = files.read(stored[name])
-    host_arrays.copy(row.read(array, sizes), target)
+  layers = (len(names),) if row.per_layer else ()
+  shape = layers + row.shape(sizes)
+  pieces = host_arrays.Pieces(shape, dtype, place(row.path, shape))
+  for layer, name in enumerate(names):
+    array = row.read(files.read(stored[name]), sizes)
+    pieces.write(array, layer if row.per_layer else None)
     files.release(stored[name])
-    advance(math.prod(target.shape) * array.itemsize)
-  return stack if row.per_layer else stack[0]
-
-
-def _spread(stack: np.ndarray, sharding: jax.sharding.Sharding) -> jax.Array:
-  """On its devices, each of which is given its own part only."""
-  return jax.make_array_from_callback(
-    stack.shape, sharding, lambda index: stack[index]
-  ).block_until_ready()
+    advance(array.nbytes)
+  return pieces.finish()
 
 
 def _require_copy(
@@ -273,8 +266,9 @@ def _require_copy(
 
 @jax.jit
 def _all_finite(parameter: jax.Array) -> jax.Array:
-  # Compiled so that no array of the parameter's size is made.
-  return jnp.isfinite(parameter).all()
+  # So written, it makes no array of the parameter's size even on a CPU. The
+  # greatest of numbers among which one is NaN is NaN.
+  return jnp.isfinite(jnp.abs(parameter).max())
 
 
 def _insert(params: decoder.Params, path: str, parameter: jax.Array) -> None:

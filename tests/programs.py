@@ -1,4 +1,4 @@
-"""Starting programs of `launch/` as a user would."""
+"""Starting programs as a user would."""
 
 import os
 import pathlib
@@ -12,8 +12,17 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 _COMPILED = tempfile.TemporaryDirectory(prefix="icl_graphs-compiled-")
 
 
-def launch(program: str, *flags: str, wait: bool = True, **extra):
-  """Starts `python -m launch.PROGRAM` as a user would, on two devices."""
+def launch(program: str, *flags: str, wait: bool = True):
+  """Starts `python -m launch.PROGRAM`; see `start`."""
+  return start(f"launch.{program}", *flags, wait=wait)
+
+
+def start(module: str, *flags: str, wait: bool = True):
+  """Starts `python -m MODULE` on two devices.
+
+  Returns:
+    What came of it, or the running process where `wait` is false.
+  """
   command = [sys.executable, "-W", "error::DeprecationWarning:icl_graphs"]
   environment = os.environ | {
     "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
@@ -22,13 +31,12 @@ def launch(program: str, *flags: str, wait: bool = True, **extra):
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
   }
   process = subprocess.Popen(
-    [*command, "-m", f"launch.{program}", *flags],
+    [*command, "-m", module, *flags],
     cwd=REPOSITORY,
     env=environment,
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,
-    **extra,
   )
   if not wait:
     return process

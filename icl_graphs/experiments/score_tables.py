@@ -1,5 +1,6 @@
 """Scores of a trained model as tables of its card: seeds, graphs, layers."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ def markdown(scores: dict[str, Any]) -> str:
   first = next(iter(scores.values()))
   layer = str(first["report_layer"])
   targets = ", ".join(
-    f"{_TITLES[key]} {f'at least {low:g}' if low else f'at most {high:g}'}"
+    f"{_TITLES[key]} at "
+    + (f"least {_short(low)}" if low else f"most {_short(high)}")
     for key, (low, high) in trained_model.TARGETS.items()
   )
   missed = _missed(scores, layer)
@@ -41,7 +43,14 @@ def markdown(scores: dict[str, Any]) -> str:
       **first["settings"], report_layer=layer, seeds=", ".join(scores)
     ),
     _summary(scores, layer),
-    _ABOUT_TARGETS.format(targets=targets, report_layer=layer),
+    _ABOUT_TARGETS.format(
+      text=textwrap.fill(
+        f"{targets}: met or not by the mean over the random assignments of "
+        f"nouns at hidden state {layer}; then the other hidden states that "
+        "meet all.",
+        80,
+      )
+    ),
     _targets(scores, layer),
   ]
   if missed:
@@ -70,8 +79,7 @@ Mean ± standard deviation over the n assignments of all seeds.
 """
 _ABOUT_TARGETS = """### Targets
 
-{targets}: met or not by the mean over the random assignments of nouns at hidden
-state {report_layer}, and the other hidden states that meet all.
+{text}
 """
 _TRADE_OFF = """Where a target is missed, this is the trade-off: the best
 prediction of plain steps on a bipartite graph sets the two sides of its
@@ -195,4 +203,4 @@ def _short(value: float | None) -> str:
   if value is None:
     return "undefined"
   text = f"{value:.{2 if abs(value) >= 0.0995 else 3}f}"
-  return text.removeprefix("0") if value > 0 else text
+  return text.replace("0.", ".", 1) if abs(value) < 1 else text

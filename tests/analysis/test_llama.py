@@ -1,17 +1,14 @@
 """Published numbers of Llama-3.1-8B on the 4x4 grid, hidden state 26."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import planted
 import pytest
 
 from icl_graphs.analysis import geometry, gram, nulls, pca
+from tests import programs
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Half a unit of the last digit printed.
 GOLDEN = {
   "energy_edge": (270.4, 0.05),
@@ -83,12 +80,7 @@ def test_principal_directions_are_the_released_ones(folder, products):
 
 
 def analyze(out, *flags):
-  return subprocess.run(
-    [sys.executable, "-m", "launch.analyze", f"--out={out}", *flags],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-  )
+  return programs.launch("analyze", f"--out={out}", *flags)
 
 
 def check_summary(out):

@@ -1,7 +1,5 @@
 import json
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import planted
@@ -9,8 +7,8 @@ import pytest
 
 from icl_graphs import errors
 from icl_graphs.analysis import geometry, gram, measurements, recordings
+from tests import programs
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMES = tuple("abcdefghijklmnop")
 
 
@@ -210,26 +208,14 @@ def test_damaged_and_missing_files_are_refused(tmp_path):
   ],
 )
 def test_program_says_what_is_wrong_and_exits_with_2(tmp_path, flags, message):
-  done = subprocess.run(
-    [sys.executable, "-m", "launch.analyze", f"--out={tmp_path}/o", *flags],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-  )
+  done = programs.launch("analyze", f"--out={tmp_path}/o", *flags)
   assert done.returncode == 2, done.stderr
   assert message in done.stderr and "Traceback" not in done.stderr
 
 
 def test_program_refuses_an_output_it_cannot_write(tmp_path):
   (tmp_path / "file").write_text("")
-  done = subprocess.run(
-    [
-      *(sys.executable, "-m", "launch.analyze", f"--out={tmp_path}/file/o"),
-      *("--activations=absent.npz", "--graph=grid:4x4"),
-    ],
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-  )
+  flags = "--activations=absent.npz", "--graph=grid:4x4"
+  done = programs.launch("analyze", f"--out={tmp_path}/file/o", *flags)
   assert done.returncode == 2
   assert "cannot write to" in done.stderr

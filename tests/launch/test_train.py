@@ -1,8 +1,6 @@
 import json
-import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import jax.numpy as jnp
@@ -14,33 +12,23 @@ from icl_graphs.models import checkpoint, decoder, families
 from icl_graphs.training import optimise
 from tests import programs
 
-
-def start(out, *flags):
-  command = [sys.executable, "-m", "tests.launch.small_train"]
-  return subprocess.Popen(
-    [
-      *(*command, f"--out={out}"),
-      *("--score_walks=8", "--score_graphs=grid:4x4"),
-      *flags,
-    ],
-    cwd=programs.REPOSITORY,
-    env=os.environ | {"JAX_PLATFORMS": "cpu"},
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-  )
+SCORES = (
+  *("--score_walks=8", "--score_assignments=2"),
+  "--score_graphs=grid:4x4,hex:3x3",
+)
 
 
-def finish(process):
-  output, problems = process.communicate(timeout=300)
-  assert process.returncode == 0, problems
-  return output
+def train(out, *flags, wait=True):
+  module = "tests.launch.small_train"
+  return programs.start(module, f"--out={out}", *SCORES, *flags, wait=wait)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
   out = tmp_path_factory.mktemp("models") / "whole"
-  finish(start(out))
+  done = train(out)
+  assert done.returncode == 0, done.stderr
+  assert "targets missed: accuracy" in done.stdout
   return out
 
 
@@ -50,23 +38,49 @@ def test_the_folder_is_complete(trained):
     *("tokenizer_config.json", "training.json", "scores.json"),
     *("README.md", "loss.png"),
   }
-  scores = json.loads((trained / "scores.json").read_text())
-  assert set(scores["0"]) == {"grid:4x4"}
-  assert set(scores["0"]["grid:4x4"]["layers"]) == {"1", "2"}
+  found = json.loads((trained / "scores.json").read_text())["0"]
+  assert found["settings"]["assignments"] == 2
+  assert found["report_layer"] == 2
+  assert set(found["graphs"]) == {"grid:4x4", "hex:3x3"}
+  assert set(found["graphs"]["grid:4x4"]) == {"nouns", "held_out", "paper"}
+  assert set(found["graphs"]["hex:3x3"]) == {"nouns", "paper"}
+  assert set(found["graphs"]["grid:4x4"]["nouns"]["layers"]) == {"1", "2"}
   card = (trained / "README.md").read_text()
-  assert "grid:4x4" in card and "`hex:3x3`" in card
+  assert "| `grid:4x4` | held out, at random | 2 |" in card
+
+
+def test_a_finished_folder_is_only_scored_again(trained, tmp_path):
+  again = tmp_path / "again"
+  shutil.copytree(trained, again)
+  before = (again / "model.safetensors").stat().st_mtime_ns
+  other = tmp_path / "other"
+  other.mkdir()
+  scores = json.loads((trained / "scores.json").read_text())
+  (other / "scores.json").write_text(json.dumps({"7": scores["0"]}))
+  (again / "scores.json").unlink()
+  done = train(again, f"--other_seeds={other}")
+  assert done.returncode == 0, done.stderr
+  assert "training" not in done.stderr
+  assert (again / "model.safetensors").stat().st_mtime_ns == before
+  both = json.loads((again / "scores.json").read_text())
+  assert both == scores | {"7": scores["0"]}
+  assert "training seeds 0, 7" in (again / "README.md").read_text()
 
 
 def test_a_real_kill_changes_nothing(trained, tmp_path):
   out = tmp_path / "pieces"
-  process = start(out, "--save_seconds=0")
+  process = train(out, "--save_seconds=0", wait=False)
   while not (out / optimise.STATE_FILE).exists():
     assert process.poll() is None, process.communicate()[1]
     time.sleep(0.01)
   process.send_signal(signal.SIGKILL)
   process.communicate()
   assert not (out / "model.safetensors").exists()
-  finish(start(out))
+  done = train(out)
+  assert done.returncode == 0, done.stderr
+  assert {file.name for file in out.iterdir()} == {
+    file.name for file in trained.iterdir()
+  }
   whole, pieces = (
     safetensors_numpy.load_file(folder / "model.safetensors")
     for folder in (trained, out)
@@ -101,10 +115,12 @@ def test_transformers_reads_it_and_agrees(trained):
   )
 
 
-def test_bad_input_is_refused(tmp_path):
-  process = start(tmp_path, "--steps=0")
-  assert "steps" in process.communicate(timeout=300)[1]
-  assert process.returncode == 2
-  process = start(tmp_path, "--other_seeds=nowhere")
-  assert "nowhere" in process.communicate(timeout=300)[1]
-  assert process.returncode == 2
+@pytest.mark.parametrize(
+  ("flag", "message"),
+  [("--steps=0", "steps"), ("--other_seeds=nowhere", "nowhere")],
+)
+def test_bad_input_is_refused(tmp_path, flag, message):
+  refused = train(tmp_path, flag)
+  assert refused.returncode == 2, refused.stderr
+  assert message in refused.stderr and "Traceback" not in refused.stderr
+  assert not list(tmp_path.glob("unfinished*"))

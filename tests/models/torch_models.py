@@ -212,8 +212,12 @@ def as_hub(config: dict[str, Any]) -> dict[str, Any]:
     config[name] = scaling.pop("partial_rotary_factor")
   if family == "phi3":
     scaling.pop("original_max_position_embeddings", None)
-  scaling["type"] = scaling.pop("rope_type")
-  config["rope_scaling"] = None if scaling["type"] == "default" else scaling
+  if scaling["rope_type"] == "default":
+    scaling = None
+  elif family != "gemma3_text":
+    # Its oldest name, which Gemma 3 never had.
+    scaling["type"] = scaling.pop("rope_type")
+  config["rope_scaling"] = scaling
   return config
 
 

@@ -64,10 +64,11 @@ def sliding(fields: fields_lib.Fields, default: list[bool]) -> tuple[bool, ...]:
     default: by layer.
   """
   types = fields.choices("layer_types", _LAYER_TYPES)
+  slides = default
   if types is not None:
-    # Of a wrong length even so: the configuration refuses that.
-    return tuple(one == "sliding_attention" for one in types)
-  return tuple(default) if any(default) else ()
+    slides = [one == "sliding_attention" for one in types]
+  # A wrong length is for the configuration to refuse.
+  return tuple(slides) if any(slides) or len(slides) != len(default) else ()
 
 
 # fmt: off

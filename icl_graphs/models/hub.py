@@ -4,6 +4,7 @@ Nothing from a model folder is ever executed: weights are safetensors, and
 tokenizers are loaded without remote code.
 """
 
+import json
 import pathlib
 from typing import Any
 
@@ -153,6 +154,12 @@ def load_tokenizer(folder: pathlib.Path) -> Any:
       f"{folder} has no tokenizer: one of {', '.join(_TOKENIZER_FILES)} is"
       " needed"
     )
+  if _tokenizer_settings(folder).get("auto_map"):
+    raise errors.InputError(
+      f"the tokenizer of {folder} would run code from it (auto_map in"
+      " tokenizer_config.json), which is never done; give the folder a"
+      " tokenizer.json and remove auto_map"
+    )
   try:
     return transformers.AutoTokenizer.from_pretrained(
       str(folder), trust_remote_code=False, local_files_only=True
@@ -162,6 +169,19 @@ def load_tokenizer(folder: pathlib.Path) -> Any:
     raise errors.InputError(
       f"the tokenizer of {folder} cannot be loaded: {error}"
     ) from error
+
+
+def _tokenizer_settings(folder: pathlib.Path) -> dict[str, Any]:
+  path = folder / "tokenizer_config.json"
+  try:
+    settings = json.loads(path.read_text(encoding="utf-8"))
+  except FileNotFoundError:
+    return {}
+  except (OSError, ValueError, RecursionError) as error:
+    raise errors.InputError(f"{path} cannot be read: {error}") from error
+  if not isinstance(settings, dict):
+    raise errors.InputError(f"{path} is damaged: it must hold an object")
+  return settings
 
 
 def bos_ids(

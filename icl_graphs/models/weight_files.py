@@ -35,6 +35,7 @@ _LONGEST_JSON = 16 * 2**20
 # A thousand names help nobody, and a name can be as long as a file.
 _SHOWN = 8
 _LONGEST_NAME = 120
+_LONGEST_REASON = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +174,7 @@ def _index(path: pathlib.Path) -> tuple[dict[str, str], list[str]]:
     raise errors.InputError(f"{path} is damaged: its weight_map is no object")
   for file in weight_map.values():
     if not isinstance(file, str) or not re.fullmatch(
-      r"[\w.-]+\.safetensors", file
+      r"[\w.-]{1,200}\.safetensors", file
     ):
       raise errors.InputError(
         f"{path} names the file {printable(repr(file))}; only *.safetensors"
@@ -226,6 +227,8 @@ def _repeated(pairs: list[tuple[str, Any]]) -> list[str]:
 
 
 def _damaged(path: pathlib.Path, reason: object) -> errors.InputError:
+  # It may quote the file.
+  reason = str(reason)[:_LONGEST_REASON]
   return errors.InputError(
     f"{path} is missing, truncated or damaged ({reason}); download it again"
   )

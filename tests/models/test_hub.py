@@ -1,14 +1,20 @@
 """Where models come from, and what to do when they do not."""
 
+import json
+import os
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import huggingface_hub
 from huggingface_hub import errors as hub_errors
 import pytest
 
 from icl_graphs import errors
-from icl_graphs.models import families, hub
+from icl_graphs.models import checkpoint, families, hub
+from tests import programs
+from tests.models import hub_server
 
 
 def _refusal(*args, **options):
@@ -95,51 +101,113 @@ def test_failed_downloads_say_what_to_do(monkeypatch, kind, advice):
   assert advice in message and "owner/model" in message
 
 
-def test_download_asks_for_one_weight_format(monkeypatch, tmp_path):
-  asked = {}
+_ON_THE_HUB = (
+  "config.json",
+  "generation_config.json",
+  "merges.txt",
+  "model-00001-of-00002.safetensors",
+  "model-00002-of-00002.safetensors",
+  "model.safetensors.index.json",
+  "special_tokens_map.json",
+  "tokenizer.json",
+  "tokenizer.model",
+  "tokenizer_config.json",
+  "vocab.json",
+  # Other formats, second copies and code.
+  "README.md",
+  "consolidated.safetensors",
+  "flax_model.msgpack",
+  "model.fp16.safetensors",
+  "modeling_custom.py",
+  "onnx/model.onnx",
+  "onnx/model.safetensors",
+  "original/consolidated.00.pth",
+  "pytorch_model.bin",
+  "tf_model.h5",
+)
+_WANTED = {*_ON_THE_HUB[:11]} - {"generation_config.json"}
+_DOWNLOAD = """
+import json, sys
+from icl_graphs import errors
+from icl_graphs.models import hub
+for options in json.loads(sys.argv[1]):
+  try:
+    folder = hub.resolve(**options)
+    print(json.dumps([str(folder), sorted(p.name for p in folder.iterdir())]))
+  except errors.InputError as error:
+    print(json.dumps([None, str(error)]))
+"""
 
-  def download(repo, **options):
-    asked.update(options, repo=repo)
-    return str(tmp_path)
 
-  monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-  folder = hub.resolve(
-    "owner/model", revision="v1", token="secret", cache_dir=tmp_path
-  )
-  assert folder == tmp_path
-  assert asked["repo"] == "owner/model" and asked["revision"] == "v1"
-  assert asked["token"] == "secret" and asked["cache_dir"] == tmp_path
-  wanted = set(
-    huggingface_hub.utils.filter_repo_objects(
-      [
-        "config.json",
-        "model.safetensors",
-        "model-00001-of-00002.safetensors",
-        "model.safetensors.index.json",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "tokenizer.model",
-        "special_tokens_map.json",
-        "pytorch_model.bin",
-        "original/consolidated.00.pth",
-        "consolidated.safetensors",
-        "onnx/model.safetensors",
-        "modeling_custom.py",
-      ],
-      allow_patterns=asked["allow_patterns"],
-      ignore_patterns=asked["ignore_patterns"],
-    )
-  )
-  assert wanted == {
-    "config.json",
-    "model.safetensors",
-    "model-00001-of-00002.safetensors",
-    "model.safetensors.index.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "tokenizer.model",
-    "special_tokens_map.json",
+def _download(endpoint, home, *calls):
+  """What a process with this hub gets: per call a folder and its files."""
+  environment = os.environ | {
+    "HF_ENDPOINT": endpoint,
+    "HF_HOME": str(home),
+    "HF_HUB_OFFLINE": "0",
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
   }
+  environment.pop("HF_TOKEN", None)
+  done = subprocess.run(
+    [sys.executable, "-c", _DOWNLOAD, json.dumps(calls)],
+    cwd=programs.REPOSITORY,
+    env=environment,
+    capture_output=True,
+    text=True,
+    timeout=120,
+  )
+  assert not done.returncode, done.stderr
+  return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_downloads_from_a_hub(tmp_path):
+  """The real client against a small server."""
+  files = {name: name.encode() for name in _ON_THE_HUB}
+  models = {"owner/open": files, "owner/gated": files}
+  cache = str(tmp_path / "cache")
+  with hub_server.Hub(models) as server:
+    answers = _download(
+      server.url,
+      tmp_path / "home",
+      {"model": "owner/open", "cache_dir": cache},
+      {"model": "owner/open", "cache_dir": cache, "revision": "v1"},
+      {"model": "owner/open", "cache_dir": cache, "revision": "v2"},
+      {"model": "owner/gated"},
+      {"model": "owner/gated", "token": hub_server.TOKEN},
+      {"model": "owner/absent"},
+    )
+    requests = server.requests
+  first, again, no_revision, gated, allowed, absent = answers
+  assert first[0].startswith(cache) and set(first[1]) == _WANTED
+  assert server.downloaded() == _WANTED
+  # Same commit: found in the cache, nothing is downloaded twice.
+  assert again == first
+  of_open = [path for method, path, _ in requests if method == "GET"]
+  assert sum("open/resolve" in path for path in of_open) == len(_WANTED)
+  assert no_revision == [
+    None,
+    "the model 'owner/open' has no revision 'v2'; see its hub page",
+  ]
+  assert gated[0] is None and "accept its licence" in gated[1]
+  assert allowed[0].startswith(str(tmp_path / "home"))
+  assert set(allowed[1]) == _WANTED
+  assert {token for _, path, token in requests if "open" in path} == {None}
+  assert ("GET", f"/owner/gated/resolve/{hub_server.COMMIT}/config.json") in [
+    (method, path)
+    for method, path, token in requests
+    if token == f"Bearer {hub_server.TOKEN}"
+  ]
+  assert absent[0] is None and "check the spelling" in absent[1]
+  # The server is gone: the cache still answers, and says what it lacks.
+  offline = _download(
+    server.url,
+    tmp_path / "home",
+    {"model": "owner/open", "cache_dir": cache},
+    {"model": "owner/other", "cache_dir": cache},
+  )
+  assert offline[0] == first
+  assert offline[1][0] is None and "check the network" in offline[1][1]
 
 
 def test_tokenizer_files_are_needed(tmp_path):
@@ -153,6 +221,73 @@ def test_damaged_tokenizer(tmp_path, stories):
   (tmp_path / "tokenizer.json").write_text('{"version": "1.0"')
   with pytest.raises(errors.InputError, match="cannot be loaded"):
     hub.load_tokenizer(tmp_path)
+
+
+_TRAP = """
+import pathlib
+pathlib.Path({marker!r}).write_text("executed")
+class X:
+  def __init__(self, *args, **kwargs):
+    pass
+  from_pretrained = classmethod(lambda cls, *args, **kwargs: cls())
+"""
+
+
+@pytest.fixture
+def trapped(tiny_model, tmp_path):
+  """A complete model whose folder has code that leaves a marker when run."""
+  folder = tmp_path / "trapped"
+  shutil.copytree(tiny_model, folder)
+  code = _TRAP.format(marker=str(tmp_path / "marker"))
+  for name in ("modeling_x", "configuration_x", "tokenization_x", "__init__"):
+    (folder / f"{name}.py").write_text(code)
+  return folder
+
+
+def _extend(path, **fields):
+  path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+_AUTO_MODEL = {
+  "AutoConfig": "configuration_x.X",
+  "AutoModelForCausalLM": "modeling_x.X",
+}
+
+
+def test_code_in_the_folder_is_refused_and_never_run(trapped, tmp_path):
+  _extend(trapped / "config.json", auto_map=_AUTO_MODEL)
+  with pytest.raises(errors.InputError, match="auto_map"):
+    families.read_config(trapped)
+  hub.load_tokenizer(trapped)
+  _extend(
+    trapped / "tokenizer_config.json",
+    tokenizer_class="X",
+    trust_remote_code=True,
+    auto_map={"AutoTokenizer": ["tokenization_x.X", "tokenization_x.X"]},
+  )
+  with pytest.raises(errors.InputError, match="would run code from it"):
+    hub.load_tokenizer(trapped)
+  assert not (tmp_path / "marker").exists()
+
+
+def test_code_in_the_folder_is_not_run_when_all_is_well(trapped, tmp_path):
+  config = families.read_config(trapped)
+  checkpoint.load(hub.resolve(str(trapped)), config)
+  hub.load_tokenizer(trapped)
+  assert not (tmp_path / "marker").exists()
+  # The trap works.
+  subprocess.run([sys.executable, str(trapped / "modeling_x.py")], check=True)
+  assert (tmp_path / "marker").exists()
+
+
+def test_tokenizer_of_a_known_class_that_brings_its_own(trapped, tmp_path):
+  _extend(
+    trapped / "tokenizer_config.json",
+    auto_map={"AutoTokenizer": ["tokenization_x.X", None]},
+  )
+  with pytest.raises(errors.InputError, match="would run code from it"):
+    hub.load_tokenizer(trapped)
+  assert not (tmp_path / "marker").exists()
 
 
 def test_bos_is_what_the_tokenizer_adds(shared, stories):

@@ -21,7 +21,10 @@ from icl_graphs.analysis import (
 )
 from icl_graphs.analysis import gram as gram_lib
 
-STATS = ("value", "low", "high", "null", "null_sd")
+STATS = (
+  *("value", "low", "high", "null"),
+  *("null_sd", "null_low", "null_high"),
+)
 COMPONENTS = 4
 # Enough for a figure in every cell; the headline gets more.
 HEADLINE_DRAWS = 2000
@@ -61,7 +64,8 @@ def derive(
     bayes_alpha: prior of the in-context bigram baseline.
 
   Returns:
-    `raw` and, with a last dimension `stat` of `STATS`: every name in
+    `raw` and, with a last dimension `stat` of `STATS` (for the last two see
+    `nulls.limits`; accuracies have none): every name in
     `geometry.NAMES` (layer, window, context); `accuracy_full_mean`,
     `accuracy_restricted_mean`, `node_mass_mean` (time);
     `accuracy_full_final`, `accuracy_restricted_final` (over the last fifth).
@@ -282,8 +286,9 @@ def _cell(
       len(present),
       bounds=geometry.RANGES[name],
     )
-    mean = spread = np.nan
+    chance = [np.nan] * 4
     if null and name not in _LABEL_FREE:
-      mean, spread = null[name].mean(), null[name].std()
-    result[name] = np.array([value[name], low, high, mean, spread])
+      draws = null[name]
+      chance = [draws.mean(), draws.std(), *nulls.limits(draws)]
+    result[name] = np.array([value[name], low, high, *chance])
   return result

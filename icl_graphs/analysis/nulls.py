@@ -15,6 +15,11 @@ from icl_graphs.analysis import pca
 
 # With more replicates than this share missing a node, there is no interval.
 MAX_MISSING = 0.25
+# Share of the null beyond each of its limits.
+LEVEL = 0.025
+# A relabelling that is a symmetry of the graph gives the value itself, but for
+# rounding; it must count as having reached it.
+_ROUNDING = 1e-9
 
 
 def permutations(
@@ -34,6 +39,34 @@ def relabelled(
   variances = np.broadcast_to(axes.variances, labels.shape)
   permuted = gram[labels[:, :, None], labels[:, None, :]]
   return permuted, pca.Axes(axes.vectors[labels], variances)
+
+
+def limits(
+  draws: Float[np.ndarray, "P ..."], level: float = LEVEL
+) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
+  """What a value must leave to be called unlike the null, on either side.
+
+  Beyond a limit lie exactly the values whose one-sided permutation p-value,
+  (1 + number of draws at least as extreme) / (1 + P), is at most `level`. The
+  test is exact whatever the distribution of the null, which for cosines and
+  shares of variance is skewed and ends at 1.
+
+  Args:
+    draws: P values under relabelling.
+    level: of each side.
+
+  Returns:
+    (low, high): the k-th smallest and k-th largest draw for k = level (1 + P),
+    rounded down. NaN where a draw is NaN or P is too small for the level.
+  """
+  place = int(np.floor(level * (1 + len(draws)) + _ROUNDING))
+  if place < 1:
+    unknown = np.full(draws.shape[1:], np.nan)
+    return unknown, unknown.copy()
+  ordered = np.sort(draws, axis=0)
+  known = np.where(np.isnan(draws).any(axis=0), np.nan, 0)
+  low, high = ordered[place - 1] + known, ordered[-place] + known
+  return low - _ROUNDING * np.abs(low), high + _ROUNDING * np.abs(high)
 
 
 def bootstrap_weights(

@@ -69,13 +69,18 @@ def accuracies(
 def _with_null(
   sums, count, null_sums, null_count, resamples, seed
 ) -> np.ndarray:
-  """[..., stat]; `null_sd` is the standard error of the null over groups."""
+  """[..., stat]; `null_sd` is the standard error of the null over groups.
+
+  The null is the mean over all relabellings; there are no draws to take limits
+  from.
+  """
   found = accuracy.mean_with_interval(sums, count, resamples, seed)
   null = null_sums.sum(axis=0) / np.where(
     null_count.sum(axis=0) > 0, null_count.sum(axis=0), np.nan
   )
   spread = accuracy.standard_error(null_sums, null_count)
-  return np.stack([*found, null, spread], axis=-1)
+  unknown = np.full_like(spread, np.nan)
+  return np.stack([*found, null, spread, unknown, unknown], axis=-1)
 
 
 def baselines(raw: xr.Dataset, alpha: float) -> xr.Dataset:

@@ -7,7 +7,7 @@ from matplotlib import colormaps, ticker
 from matplotlib import figure as mpl_figure
 import numpy as np
 
-from icl_graphs.report import view, wording
+from icl_graphs.report import view
 
 BLUE, AMBER, INK, GREY = "#1f4e8c", "#b45309", "#111827", "#6b7280"
 DASHES = ["-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5))]
@@ -133,17 +133,17 @@ def _bands(
   if low is not None and high is not None:
     low, high = (np.broadcast_to(end[here], at.shape) for end in (low, high))
     axis.fill_between(at, low, high, color=INK, alpha=0.16, lw=0, zorder=1)
-  null, spread = one.stat(name, "null"), one.stat(name, "null_sd")
+  null, reach = one.stat(name, "null"), one.null_band(name)
   if null is None or not np.isfinite(null[here]).any():
     return
   middle = np.broadcast_to(null[here], at.shape)
   axis.plot(at, middle, color=AMBER, ls="--", lw=1.2, label="null")
-  if spread is not None:
-    reach = wording.NULL_DEVIATIONS * spread[here]
+  if reach is not None:
+    low, high = (np.broadcast_to(end[here], at.shape) for end in reach)
     axis.fill_between(
       at,
-      middle - reach,
-      middle + reach,
+      low,
+      high,
       facecolor="none",
       edgecolor=AMBER,
       alpha=0.45,

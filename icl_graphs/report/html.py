@@ -15,6 +15,7 @@ import markupsafe
 import xarray as xr
 
 from icl_graphs import atomic
+from icl_graphs.analysis import nulls
 from icl_graphs.report import glossary, payload, view, wording
 
 SCRIPTS = ("state.js", "charts.js", "picture.js", "page.js")
@@ -48,7 +49,8 @@ def write(
       mode=graphs[0].dataset.attrs.get("mode") if graphs else None,
       graphs=[_headline(one, _entry(summary, one)) for one in graphs],
       run=_described(run),
-      null_deviations=wording.number(wording.NULL_DEVIATIONS),
+      null_deviations=wording.number(view.NULL_DEVIATIONS),
+      null_beyond=round(1 / nulls.LEVEL),
       data=_script_json(data),
       style=_asset("page.css"),
       scripts=[_asset(name) for name in SCRIPTS],
@@ -109,21 +111,20 @@ def _model(graphs: list[view.GraphView], run: Mapping[str, Any]) -> str:
   return str(run.get("model") or "A language model")
 
 
-def _null_spread(one: view.GraphView) -> dict[str, float]:
-  """Spread of each null where the headline was taken."""
+def _null_bands(one: view.GraphView) -> dict[str, tuple[float, float]]:
+  """Band of each null where the headline was taken."""
   result = {}
   for name in glossary.MEASURES:
-    spread = one.stat(name, "null_sd")
-    if spread is not None:
-      result[name] = float(spread[one.layer, one.window, -1])
-    final = one.stat(f"{name}_final", "null_sd", ())
-    if final is not None:
-      result[name] = float(final)
+    if (band := one.null_band(name)) is not None:
+      low, high = (float(end[one.layer, one.window, -1]) for end in band)
+      result[name] = low, high
+    if (band := one.null_band(f"{name}_final", ())) is not None:
+      result[name] = float(band[0]), float(band[1])
   return result
 
 
 def _headline(one: view.GraphView, entry: Mapping[str, Any]) -> dict[str, Any]:
-  found = wording.findings(entry, _null_spread(one))
+  found = wording.findings(entry, _null_bands(one))
   context = one.context_text(one.context)
   context = context and f"{context} of context"
   return {

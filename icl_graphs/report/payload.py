@@ -11,7 +11,7 @@ import numpy as np
 
 from icl_graphs.report import alignment, curves, glossary, palette, view
 
-STATS = ("value", "low", "high", "null", "null_sd")
+STATS = ("value", "low", "high", "null")
 # Measures offered above the energy curve and in the map, in this order.
 CURVES = (
   "energy_relative",
@@ -166,8 +166,11 @@ def _measures(one: view.GraphView) -> list[dict[str, Any]]:
       "label": measure.label,
       "direction": measure.direction,
     }
-    for which in STATS:
-      values = one.stat(name, which)
+    found = {which: one.stat(name, which) for which in STATS}
+    band = one.null_band(name)
+    if band is not None:
+      found |= dict(zip(("null_low", "null_high"), band, strict=True))
+    for which, values in found.items():
       if values is not None and np.isfinite(values).any():
         entry[which] = compact(np.moveaxis(values, 1, 0))
     if "value" in entry:

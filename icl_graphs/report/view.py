@@ -15,6 +15,8 @@ CELL = ("layer", "window", "context")
 # Eigenvalues closer than this are one eigenspace: single modes inside it are
 # an arbitrary choice of basis.
 SAME_EIGENVALUE = 1e-6
+# How far the band of a null reaches where its exact limits are not known.
+NULL_DEVIATIONS = 2.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -118,6 +120,28 @@ class GraphView:
     if which not in variable["stat"].values:
       return None
     return _with_dims(variable.sel(stat=which), dims)
+
+  def null_band(
+    self, name: str, dims: tuple[str, ...] = CELL
+  ) -> tuple[np.ndarray, np.ndarray] | None:
+    """Lower and upper end of what the null of a measurement may give.
+
+    The exact limits of the null or, where there are none, its mean and
+    `NULL_DEVIATIONS` of its standard deviations; NaN where neither is known.
+    """
+    mean, spread = (
+      self.stat(name, which, dims) for which in ("null", "null_sd")
+    )
+    if mean is None or spread is None:
+      return None
+    reach = NULL_DEVIATIONS * spread
+    ends = []
+    for which, end in (("null_low", mean - reach), ("null_high", mean + reach)):
+      exact = self.stat(name, which, dims)
+      if exact is not None:
+        end = np.where(np.isfinite(exact), exact, end)
+      ends.append(end)
+    return ends[0], ends[1]
 
   def curve(self, name: str, which: str = "value") -> np.ndarray | None:
     """A measurement along time, [T]."""

@@ -11,10 +11,6 @@ from typing import Any
 
 from icl_graphs.report import glossary
 
-# A value must also leave its null by this many of the null's own standard
-# deviations: a narrow interval over walks says nothing about relabellings.
-NULL_DEVIATIONS = 2.0
-
 GEOMETRY = ("energy_relative", "distance_correlation", "principal_cosine_2")
 BEHAVIOUR = ("accuracy_full", "accuracy_restricted")
 
@@ -79,14 +75,15 @@ def judge(
   low: float,
   high: float,
   null: float,
-  null_sd: float = math.nan,
+  band: tuple[float, float] = (math.nan, math.nan),
   untrained: float = math.nan,
 ) -> str:
   """Compare a number with its null; see `Finding.state` for the answers.
 
-  The whole interval must lie on one side of the null and, where the spread of
-  the null is known, the value must leave it by `NULL_DEVIATIONS` spreads. Where
-  an untrained model was measured, the interval must also lie beyond its value.
+  The whole interval must lie on one side of the null and the value outside the
+  band of the null, where that is known: a narrow interval over walks says
+  nothing about relabellings. Where an untrained model was measured, the
+  interval must also lie beyond its value.
   """
   if direction == 0:
     return "context"
@@ -94,9 +91,9 @@ def judge(
     return "unknown"
   low = low if math.isfinite(low) else value
   high = high if math.isfinite(high) else value
-  margin = NULL_DEVIATIONS * null_sd if math.isfinite(null_sd) else 0.0
-  above = low > null and value - null > margin
-  below = high < null and null - value > margin
+  # Comparisons with an unknown end are false.
+  above = low > null and not value <= band[1]
+  below = high < null and not value >= band[0]
   if not (above or below):
     return "absent"
   if above != (direction > 0):
@@ -106,16 +103,17 @@ def judge(
 
 
 def findings(
-  summary: Mapping[str, Any], null_sd: Mapping[str, float] | None = None
+  summary: Mapping[str, Any],
+  bands: Mapping[str, tuple[float, float]] | None = None,
 ) -> list[Finding]:
   """The measured entries of one graph's summary, in reading order.
 
   Args:
     summary: flat summary of one graph; entries that are not mappings with a
       `value` (report layer, window) are skipped.
-    null_sd: spread of the null by name, where known.
+    bands: lower and upper end of the null's band by name, where known.
   """
-  null_sd = null_sd or {}
+  bands = bands or {}
   measured = {
     name: entry
     for name, entry in summary.items()
@@ -129,7 +127,6 @@ def findings(
       as_float(measured[name].get(key))
       for key in ("value", "low", "high", "null", "random_weights")
     )
-    spread = as_float(measured[name].get("null_sd", null_sd.get(name)))
     measure = glossary.MEASURES.get(
       name, glossary.Measure(name.replace("_", " "), 0, "", "")
     )
@@ -139,7 +136,7 @@ def findings(
       low,
       high,
       null,
-      spread,
+      bands.get(name, (math.nan, math.nan)),
       math.nan if measure.own_units else untrained,
     )
     result.append(

@@ -81,6 +81,7 @@ def test_structure_is_found_where_it_was_planted_and_only_there(run):
       float(stats.sel(stat=s)) for s in ("value", "null", "null_sd")
     )
     assert (value < null - 3 * spread) == planted_here
+    assert (value < float(stats.sel(stat="null_low"))) == planted_here
     low, high = float(stats.sel(stat="low")), float(stats.sel(stat="high"))
     assert low < value < high
 
@@ -148,7 +149,7 @@ def test_a_missing_node_blanks_its_cells_and_only_those():
   raw["gram"][empty] = 0
   raw["gram"][{"window": 0, "context": 0, "node_": 5}] = 0
   ds = measurements.derive(
-    raw, report_layer=1, resamples=20, permutations=20, headline_draws=20
+    raw, report_layer=1, resamples=20, permutations=40, headline_draws=20
   )
   assert not ds["enough"][empty]
   other = {"window": 1, "context": 1}

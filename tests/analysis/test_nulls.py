@@ -67,6 +67,45 @@ def test_permutation_test_rejects_unstructured_rows_at_its_level():
   assert all(6 <= hits <= 36 for hits in extreme.values()), extreme
 
 
+def test_limits_are_the_permutation_test():
+  rng = np.random.default_rng(11)
+  for count in (39, 200, 2000):
+    # Few values, so that draws and values tie.
+    draws = rng.integers(0, 60, size=(count, 3)) / 60
+    low, high = nulls.limits(draws)
+    for value in np.unique(draws):
+      above = (1 + (draws >= value).sum(axis=0)) / (1 + count)
+      below = (1 + (draws <= value).sum(axis=0)) / (1 + count)
+      np.testing.assert_array_equal(value > high, above <= nulls.LEVEL)
+      np.testing.assert_array_equal(value < low, below <= nulls.LEVEL)
+
+
+def test_limits_need_enough_draws_without_gaps():
+  assert np.isnan(nulls.limits(np.zeros((38, 2)))).all()
+  draws = np.zeros((100, 2))
+  draws[7, 1] = np.nan
+  low, high = nulls.limits(draws)
+  assert low[0] == high[0] == 0 and np.isnan([low[1], high[1]]).all()
+
+
+def test_a_symmetry_of_the_graph_never_counts_as_beyond_its_null():
+  """On a ring of 5, one relabelling in 12 changes nothing."""
+  frame = geometry.frame(planted.ring(5))
+  rows = frame.modes.vectors[:, 1:3] @ np.random.default_rng(0).normal(
+    size=(2, WIDTH)
+  )
+  products = gram.from_rows(rows)
+  axes = pca.axes(products)
+  value = geometry.measure(products, frame, WIDTH, axes)
+  moved, turned = nulls.relabelled(
+    products, axes, nulls.permutations(5, 800, 0)
+  )
+  null = geometry.measure(moved, frame, WIDTH, turned)
+  for name in ("energy_relative", "distance_correlation", "fiedler_power"):
+    low, high = nulls.limits(null[name])
+    assert low <= value[name] <= high, name
+
+
 def _split(moved):
   return moved[0], FRAME, WIDTH, moved[1]
 

@@ -2,38 +2,62 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from icl_graphs.report import tables, wording
+from icl_graphs.report import tables, view, wording
 from report import synthetic
 
 NAN = math.nan
 
 
 @pytest.mark.parametrize(
-  ("direction", "value", "low", "high", "null", "spread", "wild", "state"),
+  ("direction", "value", "low", "high", "null", "band", "wild", "state"),
   [
-    (-1, 0.74, 0.70, 0.78, 1.0, 0.05, NAN, "present"),
-    (-1, 0.97, 0.90, 1.04, 1.0, 0.05, NAN, "absent"),
+    (-1, 0.74, 0.70, 0.78, 1.0, (0.9, 1.1), NAN, "present"),
+    (-1, 0.97, 0.90, 1.04, 1.0, (0.9, 1.1), NAN, "absent"),
     # A narrow interval does not help when relabellings vary as much.
-    (-1, 0.92, 0.91, 0.93, 1.0, 0.05, NAN, "absent"),
-    (-1, 1.20, 1.15, 1.25, 1.0, 0.05, NAN, "reversed"),
-    (1, 0.80, 0.75, 0.85, 0.0, 0.10, NAN, "present"),
-    (1, 0.15, 0.05, 0.25, 0.0, 0.10, NAN, "absent"),
-    # One recording: no interval, the spread of the null still judges.
-    (1, 0.80, NAN, NAN, 0.0, 0.10, NAN, "present"),
-    (1, 0.15, NAN, NAN, 0.0, 0.10, NAN, "absent"),
+    (-1, 0.92, 0.91, 0.93, 1.0, (0.9, 1.1), NAN, "absent"),
+    (-1, 1.20, 1.15, 1.25, 1.0, (0.9, 1.1), NAN, "reversed"),
+    (1, 0.80, 0.75, 0.85, 0.0, (-0.2, 0.2), NAN, "present"),
+    (1, 0.15, 0.05, 0.25, 0.0, (-0.2, 0.2), NAN, "absent"),
+    # The band need not be symmetric: a cosine is never above 1.
+    (1, 0.98, 0.97, 0.99, 0.6, (0.1, 0.97), NAN, "present"),
+    (1, 0.96, 0.95, 0.99, 0.6, (0.1, 0.97), NAN, "absent"),
+    # Its ends belong to the null.
+    (1, 0.97, 0.96, 0.99, 0.6, (0.1, 0.97), NAN, "absent"),
+    # One recording: no interval, the band of the null still judges.
+    (1, 0.80, NAN, NAN, 0.0, (-0.2, 0.2), NAN, "present"),
+    (1, 0.15, NAN, NAN, 0.0, (-0.2, 0.2), NAN, "absent"),
+    # No band: the interval alone.
+    (1, 0.15, 0.05, 0.25, 0.0, (NAN, NAN), NAN, "present"),
     # Random weights do as well: nothing was learnt.
-    (-1, 0.74, 0.70, 0.78, 1.0, 0.05, 0.75, "matched"),
-    (-1, 0.74, 0.70, 0.78, 1.0, 0.05, 0.95, "present"),
-    (1, 0.80, 0.75, 0.85, NAN, NAN, NAN, "unknown"),
-    (1, NAN, NAN, NAN, 0.0, 0.10, NAN, "unknown"),
-    (0, 0.80, 0.75, 0.85, 0.0, 0.10, NAN, "context"),
+    (-1, 0.74, 0.70, 0.78, 1.0, (0.9, 1.1), 0.75, "matched"),
+    (-1, 0.74, 0.70, 0.78, 1.0, (0.9, 1.1), 0.95, "present"),
+    (1, 0.80, 0.75, 0.85, NAN, (NAN, NAN), NAN, "unknown"),
+    (1, NAN, NAN, NAN, 0.0, (-0.2, 0.2), NAN, "unknown"),
+    (0, 0.80, 0.75, 0.85, 0.0, (-0.2, 0.2), NAN, "context"),
   ],
 )
-def test_judgement(direction, value, low, high, null, spread, wild, state):
-  found = wording.judge(direction, value, low, high, null, spread, wild)
+def test_judgement(direction, value, low, high, null, band, wild, state):
+  found = wording.judge(direction, value, low, high, null, band, wild)
   assert found == state
+
+
+def test_band_is_exact_where_it_can_be(tree):
+  one = view.views(tree)[0]
+  mean, spread = (one.stat("energy_ratio", s) for s in ("null", "null_sd"))
+  low, high = one.null_band("energy_ratio")
+  np.testing.assert_allclose(low, mean - 2 * spread)
+  np.testing.assert_allclose(high, mean + 2 * spread)
+  wide = one.dataset.reindex(stat=[*synthetic.STATS, "null_low", "null_high"])
+  here = {"layer": 1, "window": 0, "context": 2}
+  for which, value in (("null_low", 0.11), ("null_high", 0.22)):
+    wide["energy_ratio"].loc[{"stat": which}][here] = value
+  exact = view.GraphView("grid:4x4", wide).null_band("energy_ratio")
+  assert (exact[0][1, 0, 2], exact[1][1, 0, 2]) == (0.11, 0.22)
+  np.testing.assert_allclose(exact[0][2], low[2])
+  assert one.null_band("absent") is None
 
 
 def entry(value, low, high, null):

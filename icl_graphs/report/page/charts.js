@@ -144,17 +144,13 @@ function drawMeasure(ease) {
   const k = state.layer, w = state.window;
   const row = (stat) => measure[stat] ? measure[stat][w][k] : null;
   const low = row('low'), high = row('high'), chance = row('null');
-  const sd = row('null_sd');
-  const reach = chance && sd
-    ? chance.map((v, i) => v === null || sd[i] === null ? null : 2 * sd[i]) : null;
-  const under = reach && chance.map((v, i) => reach[i] === null ? null : v - reach[i]);
-  const over = reach && chance.map((v, i) => reach[i] === null ? null : v + reach[i]);
+  const under = row('null_low'), over = row('null_high');
   // Own-unit energies grow with depth: scale those to the layer shown.
   const wide = !['energy_sum', 'energy_edge', 'energy_frobenius'].includes(measure.name);
   const all = (wide ? measure.value.flat(2) : row('value'))
     .concat(untrained(measure)?.value[w][k] || [], chance || [], low || [], high || [], under || [], over || []);
   const plot = chart('measure-chart', timeRange(graph), spread(all));
-  if (reach) {
+  if (under && over) {
     make(plot.svg, 'path', {class: 'null-band', d: band(contexts, under, over, plot)});
   }
   if (wide) {

@@ -1,6 +1,6 @@
 """Memory that a process has for itself, watched while something runs.
 
-Counted is anonymous memory (Anonymous in /proc/self/smaps_rollup): what was
+Counted is anonymous memory (Anonymous in /proc/PID/smaps_rollup): what was
 allocated. The resident set, which getrusage reports, also counts pages of
 mapped files, which the system takes back whenever it likes; it is told too.
 """
@@ -10,20 +10,27 @@ import pathlib
 import re
 import threading
 
-_ROLLUP = pathlib.Path("/proc/self/smaps_rollup")
+_FIELDS = {"anonymous": "Anonymous", "resident": "Rss"}
 
 
 def available() -> bool:
   """Whether this system tells."""
-  return _ROLLUP.exists()
+  return pathlib.Path("/proc/self/smaps_rollup").exists()
 
 
-def now() -> dict[str, int]:
-  """Bytes at this moment: "anonymous" and "resident"."""
-  text = _ROLLUP.read_text()
+def now(process: int | str = "self") -> dict[str, int]:
+  """Bytes at this moment: "anonymous" and "resident".
+
+  Args:
+    process: its id; zeros for one that has ended.
+  """
+  try:
+    text = pathlib.Path(f"/proc/{process}/smaps_rollup").read_text()
+  except (FileNotFoundError, ProcessLookupError):
+    return dict.fromkeys(_FIELDS, 0)
   return {
     name: 1024 * int(re.search(rf"^{field}:\s+(\d+) kB", text, re.M)[1])
-    for name, field in (("anonymous", "Anonymous"), ("resident", "Rss"))
+    for name, field in _FIELDS.items()
   }
 
 

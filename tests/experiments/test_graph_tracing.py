@@ -1,7 +1,9 @@
 """Bad settings of the main recipe are refused before weights are read."""
 
 import dataclasses
+import json
 import pathlib
+import shutil
 
 import pytest
 
@@ -45,6 +47,7 @@ def prepare(tiny_model, **changes):
     ({"devices": 64}, "64 devices"),
     ({"dtype": "int8"}, "int8"),
     ({"batch_size": 0}, "batch"),
+    ({"chat": True}, "no chat template"),
   ],
 )
 def test_refuses(tiny_model, monkeypatch, changes, message):
@@ -71,6 +74,23 @@ def test_prompt_is_shown_as_the_model_reads_it(tiny_model):
   text = graph_tracing.example_prompt(prepared, "grid:3x3")
   assert text.startswith(" ")
   assert set(text.split()) <= set(prepared.plans["grid:3x3"].layout.words)
+
+
+def test_chat_template_before_the_words(tiny_model, tmp_path):
+  folder = tmp_path / "instruct"
+  shutil.copytree(tiny_model, folder)
+  path = folder / "tokenizer_config.json"
+  template = "{{ bos_token }} box box {{ messages[0]['content'] }} sand"
+  settings = json.loads(path.read_text()) | {"chat_template": template}
+  path.write_text(json.dumps(settings))
+  plain = prepare(tiny_model).plans["grid:3x3"].layout
+  layout = prepare(folder, chat=True).plans["grid:3x3"].layout
+  box = plain.node_token_ids[plain.words.index("box")]
+  assert layout.bos_ids == (*plain.bos_ids, box, box)
+  assert layout.node_token_ids == plain.node_token_ids
+  assert prepare(folder).plans["grid:3x3"].layout == plain
+  with pytest.raises(errors.InputError, match="between 1 and 126"):
+    prepare(folder, chat=True, context=127)
 
 
 def test_devices_default_to_all(tiny_model):

@@ -1,0 +1,380 @@
+"""Energy minimisation on a graph, from start to converged trajectory.
+
+Minimises tr(H' L H) over rows H [n, d] subject to sigma_k(H) >= eps_k for
+k = 1..s: the account of arXiv 2501.00070 (section 5) of how representations
+come to mirror a graph. A step follows the gradient of half the energy, L H,
+
+  H <- H - eta L H,  then  sigma_k(H) <- max(sigma_k(H), eps_k),
+
+or hands L H to any optax optimiser in place of the plain step. Everything from
+the start to the last snapshot is one compiled program for any number of
+problems; only recorded steps are kept.
+
+Plain descent on matrices takes the short cut of `gradient_flow`. Optimisers
+with a memory and edge lists go the long way here, which the tests compare with
+it.
+
+Legend: P graphs, R restarts each, C recorded steps, s floors, B = P R.
+"""
+
+from collections.abc import Sequence
+import functools
+from typing import NamedTuple
+
+import jax
+from jax import lax
+from jax import numpy as jnp
+from jax import sharding
+from jaxtyping import Array, Bool, Float, Int
+import numpy as np
+import optax
+
+from icl_graphs import errors
+from icl_graphs.theory import (
+  gradient_flow,
+  laplacians,
+  singular_floors,
+  spectral,
+)
+
+AXIS = "data"
+
+
+class Trajectory(NamedTuple):
+  """What was recorded, numpy.
+
+  steps: [C]; energy: [..., C], tr(H' L H); rows: [..., C, n, k]. Leading axes
+  as those of the starts. With plain descent on a matrix, rows are known up to
+  a rotation of R^d and come in k = min(n, d) columns; else k = d.
+  """
+
+  steps: Int[np.ndarray, " C"]
+  energy: Float[np.ndarray, "... C"]
+  rows: Float[np.ndarray, "... C n k"]
+
+
+def log_steps(total: int, count: int = 60) -> tuple[int, ...]:
+  """Steps 0, 1, ..., `total`, about `count` of them, evenly on a log scale."""
+  if total < 0 or count < 2:
+    raise errors.InputError(
+      f"{count} records over {total} steps; give at least 2 and at least 0"
+    )
+  spaced = np.geomspace(1, max(total, 1), count)
+  return tuple(sorted({0, total, *np.rint(spaced).astype(int).tolist()}))
+
+
+def gaussian_starts(
+  seed: int, restarts: int, nodes: int, width: int
+) -> Float[np.ndarray, "R n d"]:
+  """Standard normal rows; restart r does not depend on how many there are."""
+  children = np.random.SeedSequence(seed).spawn(restarts)
+  return np.stack(
+    [
+      np.random.default_rng(one).standard_normal((nodes, width))
+      for one in children
+    ]
+  )
+
+
+def minimise(
+  laplacian: Float[np.ndarray, "*P n n"] | laplacians.Edges,
+  starts: Float[np.ndarray, "*P R n d"],
+  floors: Float[np.ndarray, "..."] | Sequence[float] | None,
+  record: Sequence[int],
+  *,
+  rate: float | None = None,
+  optimiser: optax.GradientTransformation | None = None,
+  tolerance: float | None = None,
+  dtype: str = "float32",
+  mesh: sharding.Mesh | None = None,
+) -> Trajectory:
+  """Follows every problem to the last recorded step.
+
+  Graphs of different sizes go together as `laplacians.padded`, with rows of
+  zeros in the starts; different widths with columns of zeros. Programs are
+  compiled once per padded size, not per graph, eps, step size or list of steps.
+
+  Args:
+    laplacian: of one graph, or of P.
+    starts: [R, n, d] for one graph, [P, R, n, d] for P: Gaussian, token
+      embeddings, class means of an early context.
+    floors: eps [s], or [P, s], or [P, R, s]; None drops the constraint.
+    record: ascending steps to keep, such as `log_steps(1000)`.
+    rate: eta, by default 1 / lambda_n of each graph (for an edge list 1 / a
+      bound on it), the largest at which no mode overshoots.
+    optimiser: takes L H, problem by problem. Make it once and reuse it: a new
+      object compiles anew.
+    tolerance: stop early when all energies change by less than this share in
+      a step; later records then repeat the last rows.
+    dtype: float32, or float64 whatever jax's default.
+    mesh: devices to split the problems over, with one axis "data".
+
+  Raises:
+    InputError: misshapen or not finite starts, starts in padding, floors not
+      positive and strictly decreasing or more than nodes or dimensions, no
+      Laplacian of a connected graph with positive weights, steps not
+      ascending, or a step size that diverges.
+  """
+  single = np.ndim(starts) == 3
+  laplacian, starts = _with_graph_axis(laplacian, starts, single)
+  graphs, restarts, _, width = starts.shape
+  nodes = _checked_graphs(laplacian, starts)
+  floors = _checked_floors(floors, nodes, starts)
+  until = _checked_record(record)
+  largest = np.array(
+    [laplacians.largest_eigenvalue(_graph(laplacian, p)) for p in range(graphs)]
+  )
+  rates = _checked_rates(rate, largest)
+  if dtype not in ("float32", "float64"):
+    raise errors.InputError(f"unknown dtype {dtype!r}; float32 or float64")
+  flow = optimiser is None and floors.shape[-1] > 0
+  flow = flow and not isinstance(laplacian, laplacians.Edges)
+  with jax.enable_x64(dtype == "float64"):
+    cast = functools.partial(jnp.asarray, dtype=dtype)
+    graph = jnp.asarray(np.repeat(np.arange(graphs), restarts), jnp.int32)
+    shared = _basis(laplacian, nodes) if flow else laplacian
+    found = _solve(
+      jax.tree.map(
+        lambda leaf: (
+          jnp.asarray(leaf) if leaf.dtype == np.int32 else cast(leaf)
+        ),
+        shared,
+      ),
+      cast(rates),
+      (graph, cast(floors), cast(starts.reshape(-1, *starts.shape[2:]))),
+      jnp.asarray(until, jnp.int32),
+      None if tolerance is None else cast(tolerance),
+      optimiser=optimiser,
+      flow=flow,
+      mesh=mesh,
+    )
+    energy, rows = jax.tree.map(np.asarray, found)
+  lead = (restarts,) if single else (graphs, restarts)
+  return Trajectory(
+    until,
+    energy.reshape(*lead, len(until)),
+    rows.reshape(*lead, *rows.shape[1:]),
+  )
+
+
+@functools.partial(jax.jit, static_argnames=("optimiser", "flow", "mesh"))
+def _solve(
+  shared, rates, problems, until, tolerance, *, optimiser, flow, mesh
+):
+  """Energies [B, C] and rows [B, C, n, k], spread over devices."""
+
+  def on_one_device(shared, rates, problems, until):
+    graph, floors, starts = problems
+    if flow:
+      values, vectors = (leaf[graph] for leaf in shared)
+      return gradient_flow.in_blocks(
+        gradient_flow.Problems(values, vectors, rates[graph], floors, starts),
+        until,
+        tolerance,
+      )
+    return _descend(
+      jax.tree.map(lambda leaf: leaf[graph], shared),
+      rates[graph],
+      floors,
+      starts,
+      until,
+      tolerance,
+      optimiser,
+    )
+
+  if mesh is None:
+    return on_one_device(shared, rates, problems, until)
+  total, parts = problems[0].shape[0], mesh.shape[AXIS]
+  # The last problem fills up what devices are left with.
+  index = jnp.minimum(jnp.arange(-(-total // parts) * parts), total - 1)
+  split, whole = sharding.PartitionSpec(AXIS), sharding.PartitionSpec()
+  found = jax.shard_map(
+    on_one_device,
+    mesh=mesh,
+    in_specs=(whole, whole, split, whole),
+    out_specs=split,
+    # Loops end when this device's problems do.
+    check_vma=False,
+  )(shared, rates, jax.tree.map(lambda leaf: leaf[index], problems), until)
+  return jax.tree.map(lambda leaf: leaf[:total], found)
+
+
+def _descend(laplacian, rates, floors, starts, until, tolerance, optimiser):
+  """The definition: gradient, optimiser, projection, step by step."""
+  apply = jax.vmap(laplacians.apply)
+  energies = jax.vmap(laplacians.dirichlet_energy)
+  filler = singular_floors.filler_rows(*_real(laplacian, starts), starts.dtype)
+  if optimiser is None:
+    optimiser = optax.identity()
+    scale = -rates[:, None, None]
+  else:
+    scale = jnp.ones((1, 1, 1), starts.dtype)
+
+  def step(state):
+    rows, memory, number, energy, _ = state
+    updates, memory = jax.vmap(optimiser.update)(
+      apply(laplacian, rows), memory, rows
+    )
+    rows = singular_floors.raise_singular_values(
+      rows + scale * updates, floors, filler
+    )
+    settled = jnp.bool_(False)
+    if tolerance is not None:
+      new = energies(laplacian, rows)
+      settled = jnp.all(jnp.abs(new - energy) <= tolerance * new)
+      energy = new
+    return rows, memory, number + 1, energy, settled
+
+  def segment(state, end):
+    state = lax.while_loop(lambda s: (s[2] < end) & ~s[4], step, state)
+    return state, (energies(laplacian, state[0]), state[0])
+
+  first = (
+    *(starts, jax.vmap(optimiser.init)(starts), jnp.int32(0)),
+    *(energies(laplacian, starts), jnp.bool_(False)),
+  )
+  _, (energy, rows) = lax.scan(segment, first, until)
+  return jnp.moveaxis(energy, 0, 1), jnp.moveaxis(rows, 0, 1)
+
+
+def _real(
+  laplacian: Float[Array, "B n n"] | laplacians.Edges,
+  starts: Float[Array, "B n d"],
+) -> tuple[Bool[Array, "B n"], Bool[Array, "B d"]]:
+  """Which nodes and which columns are not padding."""
+  if isinstance(laplacian, laplacians.Edges):
+    nodes = jnp.ones(starts.shape[:2], bool)
+  else:
+    nodes = jnp.diagonal(laplacian, axis1=-2, axis2=-1) > 0
+  columns = jnp.any(starts != 0, axis=-2)
+  nothing = ~jnp.any(columns, axis=-1, keepdims=True)
+  return nodes, columns | nothing
+
+
+def _with_graph_axis(laplacian, starts, single):
+  starts = np.asarray(starts)
+  if starts.ndim not in (3, 4):
+    raise errors.InputError(
+      f"starts have shape {starts.shape}; expected [R, n, d], or [P, R, n, d] "
+      "for several graphs"
+    )
+  if isinstance(laplacian, laplacians.Edges):
+    laplacian = laplacians.Edges(*map(np.asarray, laplacian))
+    axes = laplacian.scale.ndim - 1
+  else:
+    laplacian = np.asarray(laplacian, np.float64)
+    axes = laplacian.ndim - 2
+  if axes != (0 if single else 1):
+    raise errors.InputError(
+      f"starts of shape {starts.shape} ask for a Laplacian with "
+      f"{0 if single else 1} axes before its nodes, not {axes}"
+    )
+  if single:
+    laplacian = jax.tree.map(lambda leaf: leaf[None], laplacian)
+    starts = starts[None]
+  count = jax.tree.leaves(laplacian)[-1].shape[0]
+  if count != starts.shape[0]:
+    raise errors.InputError(
+      f"{count} graphs but starts for {starts.shape[0]} of them"
+    )
+  return laplacian, starts
+
+
+def _graph(laplacian, index):
+  return jax.tree.map(lambda leaf: leaf[index], laplacian)
+
+
+def _checked_graphs(laplacian, starts) -> Int[np.ndarray, " P"]:
+  """Number of real nodes per graph."""
+  listed = isinstance(laplacian, laplacians.Edges)
+  size = laplacian.scale.shape[-1] if listed else laplacian.shape[-1]
+  if starts.shape[2] != size:
+    raise errors.InputError(
+      f"starts have {starts.shape[2]} rows but the graph has {size} nodes"
+    )
+  if not 0 not in starts.shape:
+    raise errors.InputError(f"starts of shape {starts.shape} are empty")
+  if not np.isfinite(starts).all():
+    raise errors.InputError("starts have entries that are not finite")
+  nodes = np.full(len(starts), size)
+  for index in range(len(starts)):
+    if listed:
+      laplacians.check_edges(_graph(laplacian, index))
+      continue
+    laplacians.check_matrix(laplacian[index])
+    nodes[index] = laplacians.real_nodes(laplacian[index])
+    if starts[index, :, nodes[index] :].any():
+      raise errors.InputError(
+        f"graph {index} has {nodes[index]} nodes, but its start has more rows "
+        "that are not zero"
+      )
+  return nodes
+
+
+def _checked_floors(floors, nodes, starts) -> Float[np.ndarray, "B s"]:
+  graphs, restarts, _, _ = starts.shape
+  if floors is None:
+    return np.zeros((graphs * restarts, 0))
+  floors = np.asarray(floors, np.float64)
+  shape = (graphs, restarts, floors.shape[-1] if floors.ndim else 0)
+  if floors.ndim == 2 and len(floors) == graphs:
+    floors = floors[:, None]
+  if floors.ndim not in (1, 3) or floors.ndim == 3 and not all(
+    a in (1, b) for a, b in zip(floors.shape[:2], shape[:2], strict=True)
+  ):
+    raise errors.InputError(
+      f"eps of shape {floors.shape} for {graphs} graphs with {restarts} "
+      "restarts; give [s], [P, s] or [P, R, s]"
+    )
+  floors = np.broadcast_to(floors, shape)
+  columns = np.any(starts != 0, axis=-2)
+  width = np.where(columns.any(-1), columns.sum(-1), starts.shape[-1])
+  # All at once when all is well; else the first bad one says what is wrong.
+  if not (
+    np.isfinite(floors).all()
+    and floors.size
+    and (floors > 0).all()
+    and (np.diff(floors) < 0).all()
+    and (shape[-1] <= np.minimum(nodes[:, None], width)).all()
+  ):
+    for p, r in np.ndindex(*shape[:2]):
+      spectral.checked_floors(floors[p, r], int(nodes[p]), int(width[p, r]))
+  return floors.reshape(-1, shape[-1])
+
+
+def _checked_record(record) -> Int[np.ndarray, " C"]:
+  until = np.asarray(record)
+  if (
+    until.ndim != 1
+    or not until.size
+    or until.dtype.kind not in "iu"
+    or until[0] < 0
+    or (np.diff(until) <= 0).any()
+  ):
+    raise errors.InputError(
+      "steps to record must be ascending whole numbers from 0, such as "
+      "log_steps(1000)"
+    )
+  return until
+
+
+def _checked_rates(rate, largest) -> Float[np.ndarray, " P"]:
+  if rate is None:
+    return 1 / largest
+  if not np.isfinite(rate) or rate <= 0 or rate >= 2 / largest.max():
+    raise errors.InputError(
+      f"step size {rate:g} does not converge; choose one between 0 and "
+      f"{2 / largest.max():.4g}, at best {1 / largest.max():.4g}"
+    )
+  return np.full(len(largest), float(rate))
+
+
+def _basis(laplacian, nodes):
+  """Eigenvalues and eigenvectors of padded Laplacians, padding last."""
+  values = np.zeros(laplacian.shape[:-1])
+  vectors = np.zeros(laplacian.shape)
+  for index, count in enumerate(nodes):
+    found = spectral.modes(laplacian[index, :count, :count])
+    values[index, :count] = found.values
+    vectors[index, :count, :count] = found.vectors
+  return values, vectors

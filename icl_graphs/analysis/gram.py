@@ -122,6 +122,40 @@ def pooled(
   return (gram[..., 0, :, :], total[..., 0, :]) if single else (gram, total)
 
 
+def between_groups(
+  products: Float[np.ndarray, "*batch G n G n"],
+  count: Shaped[np.ndarray, "G n"],
+  weights: Float[np.ndarray, "R G"],
+) -> Float[np.ndarray, "*batch R n n"]:
+  """Gram matrix of class means free of sampling noise: no group meets itself.
+
+  K_ij = sum_{a != b} w_a w_b S_ai' S_bj / sum_{a != b} w_a w_b c_ai c_bj. What
+  is noise in one group is unrelated to any other group, so that K estimates
+  the products of the means behind the samples without bias. It can therefore
+  have negative eigenvalues. Needs independent groups.
+
+  Args:
+    products: inner products of per-group class sums S_gi.
+    count: terms in those sums, c_gi.
+    weights: R weightings of the groups, not negative.
+
+  Returns:
+    NaN for pairs of nodes that no two different groups hold.
+  """
+  products = np.asarray(products, np.float64)
+  count, weights = np.asarray(count, np.float64), np.asarray(weights, float)
+  groups, nodes = count.shape
+  pairs = weights[:, :, None] * weights[:, None, :] * (1 - np.eye(groups))
+  pairs = pairs.reshape(-1, groups**2)
+  by_pair = np.moveaxis(products, -2, -3).reshape(
+    *products.shape[:-4], groups**2, nodes**2
+  )
+  terms = count[:, None, :, None] * count[None, :, None, :]
+  terms = pairs @ terms.reshape(groups**2, nodes**2)
+  gram = (pairs @ by_pair) / np.where(terms > 0, terms, np.nan)
+  return gram.reshape(*gram.shape[:-1], nodes, nodes)
+
+
 def centre(
   gram: Float[np.ndarray, "*batch n n"],
 ) -> Float[np.ndarray, "*batch n n"]:

@@ -29,7 +29,10 @@ class Modes(NamedTuple):
   space: np.ndarray
 
 
-def _modes(matrix: np.ndarray, descending: bool = False) -> Modes:
+def symmetric_modes(
+  matrix: Float[np.ndarray, "n n"], descending: bool = False
+) -> Modes:
+  """Eigenpairs of a symmetric matrix, ascending unless told otherwise."""
   values, vectors = np.linalg.eigh(matrix)
   if descending:
     values, vectors = values[::-1], vectors[:, ::-1]
@@ -48,7 +51,7 @@ def laplacian_modes(adjacency: Float[np.ndarray, "n n"]) -> Modes:
     raise errors.InputError(
       f"the graph has {len(adjacency)} nodes; its geometry needs at least 3"
     )
-  modes = _modes(energy.laplacian(adjacency))
+  modes = symmetric_modes(energy.laplacian(adjacency))
   if modes.space[1] == 0:
     raise errors.InputError("the graph is not connected")
   return modes
@@ -162,7 +165,7 @@ def walk_power(
   symmetric = energy.symmetrised(adjacency)
   degrees = symmetric.sum(axis=1)
   root = np.sqrt(degrees)
-  modes = _modes(symmetric / np.outer(root, root), descending=True)
+  modes = symmetric_modes(symmetric / np.outer(root, root), descending=True)
   # v_k is orthogonal to v_1 = sqrt(pi), so subtracting the stationary mean
   # leaves the inner products with k >= 2 as they are.
   loaded = modes.vectors[:, 1:] * root[:, None]

@@ -1,0 +1,1 @@
+"""What should we have seen? Predictions to hold observations against."""

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import pathlib
 
 import pytest
 
@@ -9,63 +11,12 @@ from icl_graphs import errors
 from icl_graphs.models import config as config_lib
 from icl_graphs.models import families, rope
 
-# The published config.json of Llama-3.2-1B and of Llama-2-7b.
-LLAMA_3_2_1B = {
-  "architectures": ["LlamaForCausalLM"],
-  "attention_bias": False,
-  "attention_dropout": 0.0,
-  "bos_token_id": 128000,
-  "eos_token_id": 128001,
-  "head_dim": 64,
-  "hidden_act": "silu",
-  "hidden_size": 2048,
-  "initializer_range": 0.02,
-  "intermediate_size": 8192,
-  "max_position_embeddings": 131072,
-  "mlp_bias": False,
-  "model_type": "llama",
-  "num_attention_heads": 32,
-  "num_hidden_layers": 16,
-  "num_key_value_heads": 8,
-  "pretraining_tp": 1,
-  "rms_norm_eps": 1e-05,
-  "rope_scaling": {
-    "factor": 32.0,
-    "high_freq_factor": 4.0,
-    "low_freq_factor": 1.0,
-    "original_max_position_embeddings": 8192,
-    "rope_type": "llama3",
-  },
-  "rope_theta": 500000.0,
-  "tie_word_embeddings": True,
-  "torch_dtype": "bfloat16",
-  "transformers_version": "4.45.0.dev0",
-  "use_cache": True,
-  "vocab_size": 128256,
+PUBLISHED = {
+  name: raw
+  for path in sorted((pathlib.Path(__file__).parent / "fixtures").glob("*"))
+  for name, raw in json.loads(path.read_text()).items()
 }
-LLAMA_2_7B = {
-  "_name_or_path": "meta-llama/Llama-2-7b-hf",
-  "architectures": ["LlamaForCausalLM"],
-  "bos_token_id": 1,
-  "eos_token_id": 2,
-  "hidden_act": "silu",
-  "hidden_size": 4096,
-  "initializer_range": 0.02,
-  "intermediate_size": 11008,
-  "max_position_embeddings": 4096,
-  "model_type": "llama",
-  "num_attention_heads": 32,
-  "num_hidden_layers": 32,
-  "num_key_value_heads": 32,
-  "pretraining_tp": 1,
-  "rms_norm_eps": 1e-05,
-  "rope_scaling": None,
-  "tie_word_embeddings": False,
-  "torch_dtype": "float16",
-  "transformers_version": "4.31.0.dev0",
-  "use_cache": True,
-  "vocab_size": 32000,
-}
+# Small enough to change any field.
 SMALL = {
   "model_type": "llama",
   "vocab_size": 11,
@@ -76,57 +27,17 @@ SMALL = {
 }
 
 
-def _refusal(**changes):
+def _refusal(_raw=SMALL, **changes):
   with pytest.raises(errors.InputError) as caught:
-    families.translate(SMALL | changes)
+    families.translate(_raw | changes)
   return str(caught.value)
-
-
-def _parameters(config):
-  return sum(
-    len(row.names(config.num_layers)) * _product(row.shape(config.axis_sizes))
-    for row in families.table(config)
-    if row.copy_of is None
-  )
-
-
-def _product(shape):
-  size = 1
-  for axis in shape:
-    size *= axis
-  return size
-
-
-@pytest.mark.parametrize(
-  ("raw", "parameters"),
-  [(LLAMA_3_2_1B, 1_235_814_400), (LLAMA_2_7B, 6_738_415_616)],
-  ids=["Llama-3.2-1B", "Llama-2-7b"],
-)
-def test_published_configurations(raw, parameters):
-  config = families.translate(raw)
-  assert _parameters(config) == parameters
-  assert config.norm_epsilon == 1e-5
-  hash(config)
-
-
-def test_llama_3_2_in_detail():
-  config = families.translate(LLAMA_3_2_1B)
-  assert config.rope == config_lib.Rope(
-    kind="llama3",
-    theta=500000.0,
-    factor=32.0,
-    low_freq_factor=1.0,
-    high_freq_factor=4.0,
-    original_positions=8192,
-  )
-  assert (config.num_kv_heads, config.head_size, config.tied) == (8, 64, True)
 
 
 def test_absent_fields_take_transformers_defaults():
   config = families.translate(SMALL)
   assert config.num_kv_heads == 4 and config.head_size == 2
   assert config.rope == config_lib.Rope() and not config.tied
-  assert config.max_positions == 2048 and config.norm_epsilon == 1e-6
+  assert config.max_positions == 2048 and config.norm.epsilon == 1e-6
 
 
 def test_unknown_fields_are_all_named():
@@ -137,7 +48,8 @@ def test_unknown_fields_are_all_named():
 @pytest.mark.parametrize(
   "changes",
   [
-    {"hidden_act": "gelu"},
+    {"hidden_act": "quick_gelu"},
+    {"hidden_act": 3},
     {"pretraining_tp": 2},
     {"quantization_config": {"bits": 4}},
     {"auto_map": {"AutoModel": "evil.Model"}},
@@ -182,11 +94,202 @@ def test_refused_values_are_named(changes):
   assert name in message or spoken[name] in message
 
 
-@pytest.mark.parametrize("kind", ["yarn", "dynamic", "longrope", "", 3, ["x"]])
+@pytest.mark.parametrize("kind", ["proportional", "", 3, ["x"]])
 @pytest.mark.parametrize("key", ["rope_type", "type"])
 def test_unknown_rope_type(kind, key):
   message = _refusal(rope_scaling={key: kind, "factor": 2.0})
   assert repr(kind) in message and "RoPE" in message
+
+
+def test_dynamic_rope_is_refused_for_a_reason():
+  message = _refusal(rope_scaling={"type": "dynamic", "factor": 2.0})
+  assert "'dynamic'" in message and "whole prompt" in message
+
+
+YARN = {"rope_type": "yarn", "factor": 4.0}
+
+
+@pytest.mark.parametrize(
+  ("changes", "expected"),
+  [
+    ({}, {"attention_factor": 0.1 * math.log(4) + 1}),
+    ({"attention_factor": 1.25}, {"attention_factor": 1.25}),
+    ({"factor": 0.5}, {"attention_factor": 1.0, "factor": 0.5}),
+    (
+      {"mscale": 2.0, "mscale_all_dim": 1.0},
+      {
+        "attention_factor": (0.2 * math.log(4) + 1) / (0.1 * math.log(4) + 1),
+      },
+    ),
+    # Both are needed, and zero counts as absent.
+    ({"mscale": 2.0}, {"attention_factor": 0.1 * math.log(4) + 1}),
+    ({"beta_fast": 0, "beta_slow": None}, {"beta_fast": 32, "beta_slow": 1}),
+    ({"beta_fast": 16, "truncate": False}, {"beta_fast": 16, "truncate": 0}),
+    ({}, {"original_positions": 2048}),
+    ({"original_max_position_embeddings": 99}, {"original_positions": 99}),
+  ],
+  ids=str,
+)
+def test_yarn(changes, expected):
+  rope_read = families.translate(SMALL | {"rope_scaling": YARN | changes}).rope
+  assert rope_read.kind == "yarn"
+  for name, value in expected.items():
+    assert math.isclose(getattr(rope_read, name), value), name
+
+
+@pytest.mark.parametrize(
+  "changes",
+  [
+    {"factor": None},
+    {"factor": -1.0},
+    {"mscale": -3.0, "mscale_all_dim": 1.0},
+    {"attention_factor": 0.0},
+    {"truncate": 1},
+    {"original_max_position_embeddings": 1},
+    {"finetuned": True},
+  ],
+  ids=str,
+)
+def test_impossible_yarn(changes):
+  assert _refusal(rope_scaling=YARN | changes)
+
+
+PHI = PUBLISHED["Phi-3-mini-128k-instruct"]
+LONGROPE = PHI["rope_scaling"]
+
+
+@pytest.mark.parametrize("kind", ["su", "longrope", "yarn"])
+def test_longrope_under_all_its_names(kind):
+  raw = PHI | {"rope_scaling": LONGROPE | {"type": kind}}
+  assert families.translate(raw) == families.translate(PHI)
+
+
+@pytest.mark.parametrize(
+  ("changes", "named"),
+  [
+    ({"long_factor": None}, "long_factor"),
+    ({"long_factor": 2.0}, "long_factor"),
+    ({"long_factor": ["x"] * 48}, "long_factor"),
+    ({"short_factor": [1.0] * 47}, "short_factor"),
+    ({"short_factor": [0.0] * 48}, "short_factor"),
+    ({"original_max_position_embeddings": 8192}, "beside them"),
+  ],
+  ids=str,
+)
+def test_impossible_longrope(changes, named):
+  assert named in _refusal(PHI, rope_scaling=LONGROPE | changes)
+
+
+@pytest.mark.parametrize(
+  ("model", "changes"),
+  [
+    ("Mistral-7B-v0.1", {"layer_types": ["full_attention"] * 32}),
+    ("Mistral-7B-v0.1", {"sliding_window": 0}),
+    ("Qwen2.5-7B", {"use_mrope": True}),
+    ("Qwen2.5-7B", {"layer_types": ["full_attention"] * 27}),
+    ("Qwen2.5-7B", {"layer_types": ["chunked_attention"] * 28}),
+    ("Qwen2.5-7B", {"layer_types": ["sliding_attention"] * 28}),
+    ("gemma-2b", {"hidden_activation": "relu"}),
+    ("gemma-2b", {"use_bidirectional_attention": True}),
+    ("gemma-2-2b", {"use_bidirectional_attention": True}),
+    ("gemma-2-2b", {"query_pre_attn_scalar": 0}),
+    ("gemma-2-2b", {"final_logit_softcapping": 0.0}),
+    ("gemma-2-2b", {"sliding_window": None}),
+    ("gemma-3-1b-pt", {"use_bidirectional_attention": True}),
+    ("gemma-3-1b-pt", {"attn_logit_softcapping": 50.0}),
+    ("gemma-3-1b-pt", {"sliding_window_pattern": 0}),
+    ("gemma-3-1b-pt", {"rope_parameters": {"rope_theta": 1e4}}),
+    ("gemma-3-4b-pt", {"text_config": None}),
+    ("gemma-3-4b-pt", {"text_config": {"model_type": "llama"}}),
+    ("gemma-3-4b-pt", {"text_config": {"final_logit_softcapping": 9.0}}),
+    ("gemma-3-4b-pt", {"text_config": {"odd_field": 9.0}}),
+    ("gemma-3-4b-pt", {"tie_word_embeddings": False}),
+    ("gpt2", {"scale_attn_by_inverse_layer_idx": True}),
+    ("gpt2", {"add_cross_attention": True}),
+    ("gpt2", {"n_head": 7}),
+    ("pythia-70m", {"rotary_pct": 0.3}),
+    ("pythia-70m", {"rope_theta": 500}),
+    ("pythia-70m", {"partial_rotary_factor": 0.5}),
+    ("OLMo-7B-hf", {"clip_qkv": -1.0}),
+    ("OLMo-2-1124-7B", {"norm_after": True}),
+    ("Phi-3-mini-4k-instruct", {"attention_bias": True}),
+  ],
+  ids=str,
+)
+def test_what_would_change_the_numbers_is_refused(model, changes):
+  message = _refusal(PUBLISHED[model], **changes)
+  (name,) = changes
+  nested = changes[name] if isinstance(changes[name], dict) else {}
+  heads = ["head", "window", "layer types", "rotate", "sliding"]
+  assert any(word in message for word in [name, *nested, *heads]), message
+
+
+def test_qwen_windows_are_for_upper_layers():
+  raw = PUBLISHED["Qwen2.5-7B"] | {
+    "sliding_window": 99,
+    "max_window_layers": 20,
+  }
+  assert not any(families.translate(raw).sliding)
+  config = families.translate(raw | {"use_sliding_window": True})
+  assert config.window == 99
+  assert config.sliding == (False,) * 20 + (True,) * 8
+  config = families.translate(
+    raw
+    | {
+      "use_sliding_window": True,
+      "layer_types": ["sliding_attention"] + ["full_attention"] * 27,
+    }
+  )
+  assert config.sliding == (True,) + (False,) * 27
+
+
+def test_gemma3_in_the_new_form():
+  old = PUBLISHED["gemma-3-1b-pt"]
+  gone = ("rope_theta", "rope_local_base_freq", "sliding_window_pattern")
+  new = {name: old[name] for name in old if name not in gone}
+  new |= {
+    "layer_types": (["sliding_attention"] * 5 + ["full_attention"]) * 4
+    + ["sliding_attention"] * 2,
+    "rope_parameters": {
+      "full_attention": {"rope_type": "default", "rope_theta": 1e6},
+      "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+    },
+  }
+  assert families.translate(new) == families.translate(old)
+
+
+ODD = (
+  *(None, True, False, 0, 1, -1, 3, 2**31, 10**400, 0.0, -0.5, 0.3, 1e300),
+  *(float("nan"), float("inf"), "", "odd", "gelu", [], [0], ["odd"], [[]]),
+  *({}, {"odd": 1}, {"rope_type": "yarn", "factor": 1e-300}, {"": {}}),
+)
+
+
+def _mutants(raw):
+  """This configuration with each of its fields odd, at any depth, or gone."""
+  for name, value in raw.items():
+    yield {other: raw[other] for other in raw if other != name}
+    for odd in ODD:
+      yield raw | {name: odd}
+    if isinstance(value, dict):
+      for mutant in _mutants(value):
+        yield raw | {name: mutant}
+
+
+@pytest.mark.parametrize("model", PUBLISHED)
+def test_odd_values_are_understood_or_refused(model):
+  refused = total = 0
+  for raw in _mutants(PUBLISHED[model]):
+    total += 1
+    try:
+      config = families.translate(raw)
+    except errors.InputError:
+      refused += 1
+      continue
+    assert isinstance(config, config_lib.DecoderConfig)
+    hash(config)
+    assert families.table(config)
+  assert refused > total / 4 and total > 400
 
 
 def test_rope_forms_must_not_contradict_each_other():
@@ -233,7 +336,9 @@ def test_unknown_precision():
 
 def test_llama3_scaling_leaves_short_wavelengths_alone():
   plain = rope.frequencies(config_lib.Rope(theta=5e5), 64)
-  scaled = rope.frequencies(families.translate(LLAMA_3_2_1B).rope, 64)
+  scaled = rope.frequencies(
+    families.translate(PUBLISHED["Llama-3.2-1B"]).rope, 64
+  )
   ratio = plain / scaled
   assert (ratio[:10] == 1).all() and (abs(ratio[-8:] - 32) < 1e-4).all()
   assert ((ratio > 1.01) & (ratio < 31.9)).any()

@@ -1,7 +1,9 @@
 """Rows of a weight table: parts of fused arrays, there and back."""
 
+import jax
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch_models
 
 from icl_graphs.models import checkpoint, families
@@ -72,6 +74,57 @@ def test_transformers_reads_what_we_write(family, tmp_path):
   copies = again.state_dict()
   for name, array in model.state_dict().items():
     np.testing.assert_array_equal(copies[name].numpy(), array.numpy(), name)
+
+
+# Family: beginning of names that transformers writes and of those in other
+# folders, and what else these hold.
+OTHER_NAMES = {
+  "gpt2": (
+    {"transformer.": ""},
+    ("h.0.attn.bias", "h.2.attn.masked_bias", "transformer.h.1.attn.bias"),
+  ),
+  "gpt_neox": (
+    {"lm_head.": "embed_out."},
+    (
+      "gpt_neox.layers.0.attention.bias",
+      "gpt_neox.layers.0.attention.masked_bias",
+      "gpt_neox.layers.2.attention.rotary_emb.inv_freq",
+    ),
+  ),
+  "gemma3": (
+    {"model.": "language_model.model."},
+    (
+      "vision_tower.vision_model.embeddings.patch_embedding.bias",
+      "multi_modal_projector.mm_input_projection_weight",
+    ),
+  ),
+  "gemma3-new": (
+    {"model.": "model.language_model."},
+    ("model.vision_tower.x", "model.multi_modal_projector.x"),
+  ),
+  "llama": ({}, ("model.layers.1.self_attn.rotary_emb.inv_freq",)),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_NAMES)
+def test_other_names_and_what_carries_no_weight(case, tmp_path):
+  renames, extras = OTHER_NAMES[case]
+  folder = torch_models.save(torch_models.build(case.split("-")[0]), tmp_path)
+  config = families.read_config(folder)
+  expected = checkpoint.load(folder, config)
+  path = folder / "model.safetensors"
+  arrays = safetensors.numpy.load_file(path)
+  for old, new in renames.items():
+    assert any(name.startswith((old, new)) for name in arrays)
+    arrays = {
+      new + name.removeprefix(old) if name.startswith(old) else name: array
+      for name, array in arrays.items()
+    }
+  safetensors.numpy.save_file(
+    arrays | {name: np.zeros(2, np.float32) for name in extras}, path
+  )
+  params = checkpoint.load(folder, config)
+  jax.tree.map(np.testing.assert_array_equal, params, expected)
 
 
 @pytest.mark.parametrize(

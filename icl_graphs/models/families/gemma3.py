@@ -46,6 +46,11 @@ def translate(fields: fields_lib.Fields) -> config_lib.DecoderConfig:
   text = fields_lib.Fields(
     fields.table("text_config"), "config.json: text_config"
   )
+  if text.get("model_type") is None:
+    raise errors.InputError(
+      "config.json: model_type gemma3 needs a text_config with model_type"
+      " gemma3_text"
+    )
   text.only("model_type", "gemma3_text")
   text.only("tie_word_embeddings", True, None)
   # transformers caps logits of the text-only class alone.

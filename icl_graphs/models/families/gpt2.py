@@ -36,7 +36,7 @@ def translate(fields: fields_lib.Fields) -> config_lib.DecoderConfig:
     num_layers=fields.integer("n_layer"),
     num_heads=num_heads,
     num_kv_heads=num_heads,
-    head_size=hidden_size // max(num_heads, 1),
+    head_size=llama_layout.equal_heads(hidden_size, num_heads),
     mlp_size=fields.integer("n_inner", 4 * hidden_size),
     max_positions=fields.integer("n_positions", 1024),
     norm=config_lib.Norm(

@@ -18,6 +18,9 @@ RENAMES = ((r"lm_head\.", "embed_out."),)
 
 def translate(fields: fields_lib.Fields) -> config_lib.DecoderConfig:
   """Reads the fields of a GPT-NeoX `config.json`."""
+  # Fields of other families that transformers does not ask for here.
+  for name in ("head_dim", "num_key_value_heads"):
+    fields.only(name, None)
   sizes = llama_layout.sizes(
     fields, max_position_embeddings=2048, hidden_act="gelu"
   )

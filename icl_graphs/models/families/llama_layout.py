@@ -5,6 +5,7 @@ A family takes the groups of rows it has; see `qwen3.py` for a short example.
 
 from typing import Any
 
+from icl_graphs import errors
 from icl_graphs.models import config as config_lib
 from icl_graphs.models.families import fields as fields_lib
 from icl_graphs.models.families import weights
@@ -20,32 +21,32 @@ def sizes(fields: fields_lib.Fields, **defaults: Any) -> dict[str, Any]:
     **defaults: of this family in transformers, by field name; what has none is
       required.
   """
-  num_heads = fields.integer(
-    "num_attention_heads", defaults.get("num_attention_heads")
+
+  def integer(name, default=None):
+    return fields.integer(name, defaults.get(name, default))
+
+  hidden_size, num_heads = (
+    integer("hidden_size"),
+    integer("num_attention_heads"),
   )
-  hidden_size = fields.integer("hidden_size", defaults.get("hidden_size"))
-  equal_share = hidden_size // max(num_heads, 1)
+  if "head_dim" in defaults or fields.get("head_dim") is not None:
+    head_size = integer("head_dim")
+  else:
+    head_size = equal_heads(hidden_size, num_heads)
   return {
-    "vocab_size": fields.integer("vocab_size", defaults.get("vocab_size")),
+    "vocab_size": integer("vocab_size"),
     "hidden_size": hidden_size,
     "num_layers": fields.integer(
       "num_hidden_layers",
       defaults.get("num_hidden_layers"),
+      # What is listed by layer stays small even for nonsense.
       most=config_lib.MAX_LAYERS,
     ),
     "num_heads": num_heads,
-    "num_kv_heads": fields.integer(
-      "num_key_value_heads", defaults.get("num_key_value_heads", num_heads)
-    ),
-    "head_size": fields.integer(
-      "head_dim", defaults.get("head_dim", equal_share)
-    ),
-    "mlp_size": fields.integer(
-      "intermediate_size", defaults.get("intermediate_size")
-    ),
-    "max_positions": fields.integer(
-      "max_position_embeddings", defaults["max_position_embeddings"]
-    ),
+    "num_kv_heads": integer("num_key_value_heads", num_heads),
+    "head_size": head_size,
+    "mlp_size": integer("intermediate_size"),
+    "max_positions": integer("max_position_embeddings"),
     "activation": fields.activation(
       "hidden_act", defaults.get("hidden_act", "silu")
     ),
@@ -54,6 +55,22 @@ def sizes(fields: fields_lib.Fields, **defaults: Any) -> dict[str, Any]:
     ),
     "initializer_range": fields.number("initializer_range", 0.02),
   }
+
+
+def equal_heads(hidden_size: int, num_heads: int) -> int:
+  """Size of a head where the heads share the width.
+
+  Raises:
+    errors.InputError: they cannot.
+  """
+  # An impossible number of heads is for the configuration to refuse.
+  size, rest = divmod(hidden_size, max(num_heads, 1))
+  if rest:
+    raise errors.InputError(
+      f"config.json: a width of {hidden_size} cannot be shared by {num_heads}"
+      " heads; correct either, or give head_dim where the family has it"
+    )
+  return size
 
 
 def sliding(fields: fields_lib.Fields, default: list[bool]) -> tuple[bool, ...]:

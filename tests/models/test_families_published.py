@@ -1,28 +1,18 @@
-"""Real models by their config.json: parameters, names of weights, meaning.
-
-The files in `fixtures/` are written in the form that the hub has them in. The
-factors of Phi-3-mini-128k's longrope are made up; nothing here depends on them.
-"""
+"""Real models by their config.json: parameters, names of weights, meaning."""
 
 import copy
-import json
 import math
-import pathlib
 import re
 
 import jax
+import published
 import pytest
 import torch
 import torch_models
 import transformers
 
+from icl_graphs import errors
 from icl_graphs.models import decoder, families
-
-PUBLISHED = {
-  name: raw
-  for path in sorted((pathlib.Path(__file__).parent / "fixtures").glob("*"))
-  for name, raw in json.loads(path.read_text()).items()
-}
 
 # Without the vision tower and the projector of multimodal models.
 PARAMETERS = {
@@ -88,12 +78,12 @@ def _torch_model(raw):
 
 
 def test_every_fixture_is_counted():
-  assert set(PUBLISHED) == set(PARAMETERS)
+  assert set(published.MODELS) == set(PARAMETERS)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", published.MODELS)
 def test_table_covers_the_decoder(name):
-  config = families.translate(PUBLISHED[name])
+  config = families.translate(published.MODELS[name])
   rows = [row for row in families.table(config) if row.copy_of is None]
   layers = {True: (config.num_layers,), False: ()}
   expected = {
@@ -114,9 +104,9 @@ def test_table_covers_the_decoder(name):
   hash(config)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", published.MODELS)
 def test_every_name_and_shape_is_that_of_transformers(name):
-  raw = PUBLISHED[name]
+  raw = published.MODELS[name]
   config = families.translate(raw)
   model = _torch_model(raw)
   ignored = re.compile("|".join(families.buffers(config)))
@@ -138,13 +128,36 @@ def test_every_name_and_shape_is_that_of_transformers(name):
   assert count == PARAMETERS[name]
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", published.MODELS)
 def test_transformers_reads_the_same_into_it(name):
-  raw = PUBLISHED[name]
+  raw = published.MODELS[name]
   # It writes today's form of what it has read.
   assert families.translate(_torch_config(raw).to_dict()) == (
     families.translate(raw)
   )
+
+
+@pytest.mark.parametrize("family", torch_models.FAMILIES)
+def test_absent_fields_have_the_defaults_of_transformers(family):
+  name = next(
+    n
+    for n in published.MODELS
+    if families.translate(published.MODELS[n]).family == family
+  )
+  whole = published.MODELS[name]
+  compared = 0
+  for field in whole:
+    raw = {other: whole[other] for other in whole if other != field}
+    try:
+      config = families.translate(raw)
+    except errors.InputError as error:
+      # What has no sensible default is asked for.
+      spoken = field.replace("num_key_value_heads", "key/value heads")
+      assert spoken in str(error)
+      continue
+    assert families.translate(_torch_config(raw).to_dict()) == config, field
+    compared += 1
+  assert compared > 10
 
 
 @pytest.mark.parametrize("family", torch_models.FAMILIES)
@@ -161,7 +174,7 @@ def test_old_and_new_form_mean_the_same(family, tmp_path):
 
 def test_details():
   def read(name):
-    return families.translate(PUBLISHED[name])
+    return families.translate(published.MODELS[name])
 
   llama = read("Llama-3.2-1B")
   assert llama.rope.kind == "llama3" and llama.rope.factor == 32

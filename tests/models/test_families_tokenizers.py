@@ -2,35 +2,33 @@
 
 import importlib.resources
 import json
-import pathlib
 
+import published
 import pytest
 
 from icl_graphs import errors
 from icl_graphs.models import families, hub
 from icl_graphs.tasks import words
 
-_FIXTURES = pathlib.Path(__file__).parent / "fixtures"
 _WORDS = json.loads(
   (importlib.resources.files("icl_graphs.tasks") / "words.json").read_text()
 )
 
-# Folder: family, one of its models, beginning of every text, name in the lists.
+# Folder: a model of its family, beginning of every text, name in the lists.
 TOKENIZERS = {
-  "gpt2": ("gpt2", "gpt2-xl", (), "gpt-2"),
-  "neox": ("gpt_neox", "pythia-1b", (), "neox"),
-  "olmo2": ("olmo2", "OLMo-2-1124-7B", (), "olmo-2"),
-  "qwen3": ("qwen3", "Qwen3-8B", (), "qwen-3"),
-  "mistral-v3": ("mistral", "Mistral-7B-v0.3", (1,), "mistral-v3"),
+  "gpt2": ("gpt2-xl", (), "gpt-2"),
+  "neox": ("pythia-1b", (), "neox"),
+  "olmo2": ("OLMo-2-1124-7B", (), "olmo-2"),
+  "qwen3": ("Qwen3-8B", (), "qwen-3"),
+  "mistral-v3": ("Mistral-7B-v0.3", (1,), "mistral-v3"),
 }
 
 
 @pytest.fixture(params=TOKENIZERS, scope="module")
 def case(request, shared):
-  family, model, bos, name = TOKENIZERS[request.param]
-  raw = json.loads((_FIXTURES / f"{family}.json").read_text())[model]
+  model, bos, name = TOKENIZERS[request.param]
   tokenizer = hub.load_tokenizer(shared / "data/tokenizers" / request.param)
-  return tokenizer, families.translate(raw), bos, name
+  return tokenizer, families.translate(published.MODELS[model]), bos, name
 
 
 def test_beginning_of_every_text(case):

@@ -27,9 +27,12 @@ _GPT2_SHAPE = {
   "n_layer": 3,
   "n_head": 4,
   "n_positions": 2304,
+  "layer_norm_epsilon": 0.01,
   "reorder_and_upcast_attn": True,
 }
 _WINDOW = {"sliding_window": 37}
+# Far from any default, and large enough to be seen.
+_RMS = {"rms_norm_eps": 0.01}
 # Gemma's caps are reached by few scores; lower ones, by most.
 _CAPS = {"attn_logit_softcapping": 3.0, "final_logit_softcapping": 4.0}
 _VISION = {
@@ -76,24 +79,41 @@ _TIED = {"tie_word_embeddings": True}
 
 # One model per family, with the switches that its real models have.
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
-  "llama": ("Llama", SHAPE | _HEADS | {"rope_parameters": _LLAMA3}),
-  "mistral": ("Mistral", SHAPE | _HEADS | _WINDOW),
+  "llama": ("Llama", SHAPE | _RMS | _HEADS | {"rope_parameters": _LLAMA3}),
+  "mistral": ("Mistral", SHAPE | _RMS | _HEADS | _WINDOW),
   "qwen2": (
     "Qwen2",
-    SHAPE | _WINDOW | {"use_sliding_window": True, "max_window_layers": 1},
+    SHAPE
+    | _RMS
+    | _WINDOW
+    | {"use_sliding_window": True, "max_window_layers": 1},
   ),
-  "qwen3": ("Qwen3", SHAPE | _HEADS | _TIED | {"rope_parameters": _YARN}),
+  "qwen3": (
+    "Qwen3",
+    SHAPE | _RMS | _HEADS | _TIED | {"rope_parameters": _YARN},
+  ),
   "gemma": (
     "Gemma",
-    SHAPE | _HEADS | _TIED | {"num_key_value_heads": 1, "hidden_act": "gelu"},
+    SHAPE
+    | _RMS
+    | _HEADS
+    | _TIED
+    | {"num_key_value_heads": 1, "hidden_act": "gelu"},
   ),
   "gemma2": (
     "Gemma2",
-    SHAPE | _HEADS | _TIED | _WINDOW | _CAPS | {"query_pre_attn_scalar": 10},
+    SHAPE
+    | _RMS
+    | _HEADS
+    | _TIED
+    | _WINDOW
+    | _CAPS
+    | {"query_pre_attn_scalar": 10},
   ),
   "gemma3": (
     "Gemma3Text",
     SHAPE
+    | _RMS
     | _HEADS
     | _TIED
     | _WINDOW
@@ -107,13 +127,14 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
   "gpt_neox": (
     "GPTNeoX",
     {name: SHAPE[name] for name in SHAPE if "key_value" not in name}
-    | {"hidden_size": 64},
+    | {"hidden_size": 64, "layer_norm_eps": 0.01},
   ),
   "olmo": ("Olmo", SHAPE | {"clip_qkv": 1.5}),
-  "olmo2": ("Olmo2", SHAPE),
+  "olmo2": ("Olmo2", SHAPE | _RMS),
   "phi3": (
     "Phi3",
     SHAPE
+    | _RMS
     | {
       "hidden_size": 64,
       "pad_token_id": 0,
@@ -163,6 +184,9 @@ def randomised(model):
   decoder = model.get_decoder()
   # Embeddings are multiplied by it later.
   scale = getattr(model.get_input_embeddings(), "scalar_embed_scale", 1.0)
+  if isinstance(decoder, transformers.OlmoModel):
+    # Hardly larger than the epsilon of OLMo 1, which no configuration sets.
+    scale = 100.0
   # Gemma multiplies by one plus the weight.
   plus = "Gemma" in type(decoder).__name__
   with torch.no_grad():

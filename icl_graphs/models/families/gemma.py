@@ -20,6 +20,7 @@ def translate(fields: fields_lib.Fields) -> config_lib.DecoderConfig:
   sizes = llama_layout.sizes(
     fields,
     max_position_embeddings=8192,
+    num_key_value_heads=16,
     head_dim=256,
     hidden_act="gelu_pytorch_tanh",
     tie_word_embeddings=True,

@@ -21,6 +21,7 @@ def translate(fields: fields_lib.Fields) -> config_lib.DecoderConfig:
     fields,
     period=2,
     max_position_embeddings=8192,
+    num_key_value_heads=4,
     head_dim=256,
   )
   return config_lib.DecoderConfig(

@@ -22,12 +22,17 @@ def sizes(fields: fields_lib.Fields, **defaults: Any) -> dict[str, Any]:
       required.
   """
 
-  def integer(name, default=None):
-    return fields.integer(name, defaults.get(name, default))
+  def integer(name):
+    return fields.integer(name, defaults.get(name))
 
   hidden_size, num_heads = (
     integer("hidden_size"),
     integer("num_attention_heads"),
+  )
+  shared = fields.nullable(
+    "num_key_value_heads",
+    fields.integer,
+    defaults.get("num_key_value_heads"),
   )
   if "head_dim" in defaults or fields.get("head_dim") is not None:
     head_size = integer("head_dim")
@@ -43,7 +48,8 @@ def sizes(fields: fields_lib.Fields, **defaults: Any) -> dict[str, Any]:
       most=config_lib.MAX_LAYERS,
     ),
     "num_heads": num_heads,
-    "num_kv_heads": integer("num_key_value_heads", num_heads),
+    # Null means as many as heads; absent, what the family says.
+    "num_kv_heads": num_heads if shared is None else shared,
     "head_size": head_size,
     "mlp_size": integer("intermediate_size"),
     "max_positions": integer("max_position_embeddings"),

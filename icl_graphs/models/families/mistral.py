@@ -13,7 +13,9 @@ RENAMES = llama_layout.RENAMES
 
 def translate(fields: fields_lib.Fields) -> config_lib.DecoderConfig:
   """Reads the fields of a Mistral `config.json`; a window is for all layers."""
-  sizes = llama_layout.sizes(fields, max_position_embeddings=131_072)
+  sizes = llama_layout.sizes(
+    fields, max_position_embeddings=131_072, num_key_value_heads=8
+  )
   window = fields.nullable("sliding_window", fields.integer, 4096)
   return config_lib.DecoderConfig(
     family="mistral",

@@ -17,7 +17,9 @@ def translate(fields: fields_lib.Fields) -> config_lib.DecoderConfig:
   """Reads the fields of a Qwen 2 or 2.5 `config.json`."""
   # Positions in images and videos, for the models that see them.
   fields.only("use_mrope", False, None)
-  sizes = llama_layout.sizes(fields, max_position_embeddings=32_768)
+  sizes = llama_layout.sizes(
+    fields, max_position_embeddings=32_768, num_key_value_heads=32
+  )
   return config_lib.DecoderConfig(
     family="qwen2",
     **sizes,

@@ -14,7 +14,10 @@ RENAMES = llama_layout.RENAMES
 def translate(fields: fields_lib.Fields) -> config_lib.DecoderConfig:
   """Reads the fields of a Qwen 3 `config.json`."""
   sizes = llama_layout.sizes(
-    fields, max_position_embeddings=32_768, head_dim=128
+    fields,
+    max_position_embeddings=32_768,
+    num_key_value_heads=32,
+    head_dim=128,
   )
   attention_bias = fields.boolean("attention_bias", False)
   return config_lib.DecoderConfig(

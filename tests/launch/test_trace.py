@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from icl_graphs.experiments import graph_tracing
 from icl_graphs.report import run_folder
 from tests.programs import launch
 
@@ -103,6 +104,44 @@ def test_state_of_other_settings_is_refused(tiny_model, tmp_path):
   refused = launch("trace", *flags)
   assert refused.returncode == 2
   assert "other settings" in refused.stderr
+
+
+def test_bfloat16_agrees_with_float32(tmp_path):
+  """Half precision from end to end: weights, activations, class sums."""
+  settings = graph_tracing.Settings(
+    graphs=("ring:10",),
+    walks=16,
+    groups=4,
+    batch_size=8,
+    context=100,
+    contexts=(100,),
+    windows=(50,),
+    layers=(4,),
+    resamples=20,
+    random_weights_control=False,
+  )
+  prepared = graph_tracing.prepare(settings)
+  tree = graph_tracing.observe(prepared, tmp_path, save_seconds=1e9)
+  expected = graph_tracing.summarise(prepared, tree)["ring:10"]
+  done = launch(
+    *("trace", f"--out={tmp_path}/half", "--dtype=bfloat16"),
+    "--graphs=ring:10",
+    *("--walks=16", "--groups=4", "--batch_size=8", "--context=100"),
+    *("--contexts=100", "--windows=50", "--layers=4", "--resamples=20"),
+    "--norandom_weights_control",
+  )
+  assert done.returncode == 0, done.stderr
+  text = (tmp_path / "half" / "summary.json").read_text()
+  summary = json.loads(text)["ring:10"]
+  assert summary["report_layer"] == expected["report_layer"] == 4
+  for key in KEYS:
+    # Rounding to 8 bits: measured at most .0015, and .004 of an energy.
+    energy = key.startswith("energy")
+    tolerance = {"rel": 0.01} if energy else {"abs": 0.01}
+    value = expected[key]["value"]
+    assert summary[key]["value"] == pytest.approx(value, **tolerance), key
+  # It did run in the other precision.
+  assert summary["energy_edge"]["value"] != expected["energy_edge"]["value"]
 
 
 @pytest.mark.parametrize(

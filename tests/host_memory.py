@@ -9,6 +9,7 @@ import contextlib
 import pathlib
 import re
 import threading
+import time
 
 _FIELDS = {"anonymous": "Anonymous", "resident": "Rss"}
 
@@ -41,9 +42,13 @@ def watched(every: float = 0.003):
   finished = threading.Event()
 
   def watch():
-    while not finished.wait(every):
+    pause = every
+    while not finished.wait(pause):
+      begin = time.perf_counter()
       for name, value in now().items():
         peak[name] = max(peak[name], value)
+      # Looking costs the system time in proportion to the memory.
+      pause = max(every, 5 * (time.perf_counter() - begin))
 
   thread = threading.Thread(target=watch)
   thread.start()

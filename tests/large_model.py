@@ -53,7 +53,7 @@ def run(folder: pathlib.Path, out: pathlib.Path, flags: list[str]) -> dict:
   while process.poll() is None:
     for name, value in host_memory.now(process.pid).items():
       peak[name] = max(peak.get(name, 0), value)
-    time.sleep(0.05)
+    time.sleep(0.2)
   return {
     "status": process.returncode,
     "seconds": round(time.perf_counter() - begin, 1),

@@ -161,6 +161,49 @@ def test_tied_head_may_be_absent_or_equal_but_not_different(folder):
   assert "unembedding" not in present
 
 
+def test_a_tied_head_of_another_type(folder):
+  tied = dataclasses.replace(CONFIG, tied=True)
+  tensors = _tensors(folder)
+  embedding = tensors["model.embed_tokens.weight"].astype(np.float16)
+  # One NaN is as good as another.
+  embedding[3, 4] = np.nan
+  tensors["model.embed_tokens.weight"] = embedding
+  tensors["lm_head.weight"] = embedding.astype(np.float32)
+  _rewrite(folder, tensors)
+  with pytest.warns(UserWarning, match="model.embed_tokens.weight"):
+    checkpoint.load(folder, tied)
+  tensors["lm_head.weight"][10, 7] += 1
+  _rewrite(folder, tensors)
+  assert "the two differ" in _message(folder, tied)
+
+
+def test_one_weight_under_two_names(tmp_path):
+  # Files of GPT-2 have or have not the prefix.
+  hf_config = {
+    "model_type": "gpt2",
+    "vocab_size": 5,
+    "n_embd": 4,
+    "n_head": 2,
+    "n_layer": 1,
+    "n_positions": 6,
+  }
+  config = families.translate(hf_config)
+  params = _random_params(config)
+  checkpoint.save(tmp_path, hf_config, params)
+  _assert_equal(checkpoint.load(tmp_path, config), params)
+  tensors = _tensors(tmp_path)
+  bare = {
+    name.removeprefix("transformer."): array for name, array in tensors.items()
+  }
+  _rewrite(tmp_path, bare)
+  _assert_equal(checkpoint.load(tmp_path, config), params)
+  tensors["wte.weight"] = bare["wte.weight"]
+  _rewrite(tmp_path, tensors)
+  message = _message(tmp_path, config)
+  assert "under two names" in message and "missing" not in message
+  assert "wte.weight" in message and "transformer.wte.weight" in message
+
+
 def test_buffers_are_not_weights(folder):
   tensors = _tensors(folder)
   name = "model.layers.0.self_attn.rotary_emb.inv_freq"

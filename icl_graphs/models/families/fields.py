@@ -11,10 +11,11 @@ from icl_graphs import errors
 # tokenizer knows better) and what only training uses.
 HARMLESS = frozenset(
   """
-  _attn_implementation_autoset _commit_hash _name_or_path architectures
-  attention_dropout attn_pdrop bos_token_id cache_implementation
-  chunk_size_feed_forward classifier_dropout do_sample dtype embd_pdrop
-  eos_token_id finetuning_task gradient_checkpointing hidden_dropout id2label
+  _attn_implementation_autoset _commit_hash _name_or_path _num_labels
+  architectures attention_dropout attention_probs_dropout_prob attn_pdrop
+  bos_token_id cache_implementation chunk_size_feed_forward classifier_dropout
+  do_sample dtype embd_pdrop eos_token_id finetuning_task
+  gradient_checkpointing hidden_dropout hidden_dropout_prob id2label
   is_decoder label2id max_length max_new_tokens model_type num_labels
   output_attentions output_hidden_states pad_token_id problem_type
   repetition_penalty resid_pdrop return_dict task_specific_params temperature

@@ -18,8 +18,11 @@ def translate(fields: fields_lib.Fields) -> config_lib.DecoderConfig:
   """Reads the fields of a Phi-3 `config.json`; a window is for all layers."""
   # Names the classes that transformers has too; their code is never run.
   fields.get("auto_map")
-  for name in ("attention_bias", "mlp_bias"):
+  for name in ("attention_bias", "mlp_bias", "lm_head_bias"):
     fields.only(name, False, None)
+  # Written into Phi-4-mini's; other values would be another model.
+  for name in ("full_attn_mod", "interpolate_factor"):
+    fields.only(name, 1, None)
   sizes = llama_layout.sizes(fields, max_position_embeddings=4096)
   window = fields.nullable("sliding_window", fields.integer)
   return config_lib.DecoderConfig(

@@ -35,10 +35,10 @@ def emergence(one: view.GraphView) -> mpl_figure.Figure | None:
   colours = palette.by_place(one.positions)
   labels = one.labels("layer")
   for row, k in zip(grid, rows, strict=True):
-    _frame(row[0])
+    frame(row[0])
     name = "embedding" if labels[k] == 0 else f"layer {labels[k]}"
     if k == one.layer:
-      _points(row[0], one, one.positions, colours, np.ones(len(colours), bool))
+      picture(row[0], one, one.positions, colours, np.ones(len(colours), bool))
       row[0].set_title("the graph itself", color="#6b7280")
       name += "\n(report layer)"
     else:
@@ -47,10 +47,10 @@ def emergence(one: view.GraphView) -> mpl_figure.Figure | None:
       name, fontweight="bold" if k == one.layer else "normal", color=INK
     )
     for axis, c in zip(row[1:], columns, strict=True):
-      _frame(axis)
+      frame(axis)
       turned = scores[k, c] @ turns[k, c]
       enough = one.enough[one.window, c]
-      _points(axis, one, turned, colours, enough)
+      picture(axis, one, turned, colours, enough)
       if np.isfinite(turned).any():
         _compass(axis, turns[k, c], _ratios(one, k, c))
       if k == rows[0]:
@@ -99,20 +99,30 @@ def _ratios(one: view.GraphView, k: int, c: int) -> np.ndarray:
   return explained[k, one.window, c, :2]
 
 
-def _frame(axis: mpl_axes.Axes) -> None:
+def frame(axis: mpl_axes.Axes) -> None:
+  """An empty square picture without ticks."""
   axis.set(xticks=[], yticks=[], xlim=(-REACH, REACH), ylim=(-REACH, REACH))
   axis.set_aspect("equal")
   axis.spines[:].set_visible(True)
   axis.spines[:].set_color("#e5e7eb")
 
 
-def _points(
+def picture(
   axis: mpl_axes.Axes,
   one: view.GraphView,
   points: np.ndarray,
   colours: list[str],
   enough: np.ndarray,
 ) -> None:
+  """Named nodes and the graph's edges, scaled to fill the frame.
+
+  Args:
+    axis: from `frame`.
+    one: for its words, edges and directed.
+    points: [n, 2]; NaN rows are left out.
+    colours: of the nodes.
+    enough: [n] bool; the others are drawn hollow.
+  """
   known = np.isfinite(points).all(axis=1)
   if not known.any():
     axis.text(

@@ -22,9 +22,8 @@ import functools
 from typing import NamedTuple
 
 import jax
-from jax import lax
+from jax import lax, sharding
 from jax import numpy as jnp
-from jax import sharding
 from jaxtyping import Array, Bool, Float, Int
 import numpy as np
 import optax
@@ -33,6 +32,7 @@ from icl_graphs import errors
 from icl_graphs.theory import (
   gradient_flow,
   laplacians,
+  minimization_input,
   singular_floors,
   spectral,
 )
@@ -59,8 +59,10 @@ def log_steps(total: int, count: int = 60) -> tuple[int, ...]:
     raise errors.InputError(
       f"{count} records over {total} steps; give at least 2 and at least 0"
     )
-  spaced = np.geomspace(1, max(total, 1), count)
-  return tuple(sorted({0, total, *np.rint(spaced).astype(int).tolist()}))
+  if total == 0:
+    return (0,)
+  spaced = np.rint(np.geomspace(1, total, count)).astype(int)
+  return tuple(sorted({0, *spaced.tolist()}))
 
 
 def gaussian_starts(
@@ -91,7 +93,8 @@ def minimise(
   """Follows every problem to the last recorded step.
 
   Graphs of different sizes go together as `laplacians.padded`, with rows of
-  zeros in the starts; different widths with columns of zeros. Programs are
+  zeros in the starts; different widths with columns of zeros, which do not
+  count as dimensions unless a start is zero altogether. Programs are
   compiled once per padded size, not per graph, eps, step size or list of steps.
 
   Args:
@@ -100,9 +103,11 @@ def minimise(
       embeddings, class means of an early context.
     floors: eps [s], or [P, s], or [P, R, s]; None drops the constraint.
     record: ascending steps to keep, such as `log_steps(1000)`.
-    rate: eta, by default 1 / lambda_n of each graph (for an edge list 1 / a
-      bound on it), the largest at which no mode overshoots.
-    optimiser: takes L H, problem by problem. Make it once and reuse it: a new
+    rate: eta, by default .9 / lambda_n of each graph (for an edge list a bound
+      on it). From 1 / lambda_n on the roughest modes are lost or overshoot.
+    optimiser: takes L H, problem by problem. Momentum and schedules end at the
+      minimum; what rescales entries (Adam) lowers the energy but does not,
+      because L H is not zero at the minimum. Make it once and reuse it: a new
       object compiles anew.
     tolerance: stop early when all energies change by less than this share in
       a step; later records then repeat the last rows.
@@ -116,15 +121,14 @@ def minimise(
       ascending, or a step size that diverges.
   """
   single = np.ndim(starts) == 3
-  laplacian, starts = _with_graph_axis(laplacian, starts, single)
-  graphs, restarts, _, width = starts.shape
-  nodes = _checked_graphs(laplacian, starts)
-  floors = _checked_floors(floors, nodes, starts)
-  until = _checked_record(record)
-  largest = np.array(
-    [laplacians.largest_eigenvalue(_graph(laplacian, p)) for p in range(graphs)]
+  laplacian, starts = minimization_input.with_graph_axis(
+    laplacian, starts, single
   )
-  rates = _checked_rates(rate, largest)
+  graphs, restarts = starts.shape[:2]
+  nodes = minimization_input.node_counts(laplacian, starts)
+  floors = minimization_input.broadcast_floors(floors, nodes, starts)
+  until = minimization_input.steps(record)
+  rates = minimization_input.rates(rate, laplacian)
   if dtype not in ("float32", "float64"):
     raise errors.InputError(f"unknown dtype {dtype!r}; float32 or float64")
   flow = optimiser is None and floors.shape[-1] > 0
@@ -136,7 +140,7 @@ def minimise(
     found = _solve(
       jax.tree.map(
         lambda leaf: (
-          jnp.asarray(leaf) if leaf.dtype == np.int32 else cast(leaf)
+          cast(leaf, dtype=jnp.int32) if leaf.dtype.kind == "i" else cast(leaf)
         ),
         shared,
       ),
@@ -158,9 +162,7 @@ def minimise(
 
 
 @functools.partial(jax.jit, static_argnames=("optimiser", "flow", "mesh"))
-def _solve(
-  shared, rates, problems, until, tolerance, *, optimiser, flow, mesh
-):
+def _solve(shared, rates, problems, until, tolerance, *, optimiser, flow, mesh):
   """Energies [B, C] and rows [B, C, n, k], spread over devices."""
 
   def on_one_device(shared, rates, problems, until):
@@ -249,124 +251,6 @@ def _real(
   columns = jnp.any(starts != 0, axis=-2)
   nothing = ~jnp.any(columns, axis=-1, keepdims=True)
   return nodes, columns | nothing
-
-
-def _with_graph_axis(laplacian, starts, single):
-  starts = np.asarray(starts)
-  if starts.ndim not in (3, 4):
-    raise errors.InputError(
-      f"starts have shape {starts.shape}; expected [R, n, d], or [P, R, n, d] "
-      "for several graphs"
-    )
-  if isinstance(laplacian, laplacians.Edges):
-    laplacian = laplacians.Edges(*map(np.asarray, laplacian))
-    axes = laplacian.scale.ndim - 1
-  else:
-    laplacian = np.asarray(laplacian, np.float64)
-    axes = laplacian.ndim - 2
-  if axes != (0 if single else 1):
-    raise errors.InputError(
-      f"starts of shape {starts.shape} ask for a Laplacian with "
-      f"{0 if single else 1} axes before its nodes, not {axes}"
-    )
-  if single:
-    laplacian = jax.tree.map(lambda leaf: leaf[None], laplacian)
-    starts = starts[None]
-  count = jax.tree.leaves(laplacian)[-1].shape[0]
-  if count != starts.shape[0]:
-    raise errors.InputError(
-      f"{count} graphs but starts for {starts.shape[0]} of them"
-    )
-  return laplacian, starts
-
-
-def _graph(laplacian, index):
-  return jax.tree.map(lambda leaf: leaf[index], laplacian)
-
-
-def _checked_graphs(laplacian, starts) -> Int[np.ndarray, " P"]:
-  """Number of real nodes per graph."""
-  listed = isinstance(laplacian, laplacians.Edges)
-  size = laplacian.scale.shape[-1] if listed else laplacian.shape[-1]
-  if starts.shape[2] != size:
-    raise errors.InputError(
-      f"starts have {starts.shape[2]} rows but the graph has {size} nodes"
-    )
-  if not 0 not in starts.shape:
-    raise errors.InputError(f"starts of shape {starts.shape} are empty")
-  if not np.isfinite(starts).all():
-    raise errors.InputError("starts have entries that are not finite")
-  nodes = np.full(len(starts), size)
-  for index in range(len(starts)):
-    if listed:
-      laplacians.check_edges(_graph(laplacian, index))
-      continue
-    laplacians.check_matrix(laplacian[index])
-    nodes[index] = laplacians.real_nodes(laplacian[index])
-    if starts[index, :, nodes[index] :].any():
-      raise errors.InputError(
-        f"graph {index} has {nodes[index]} nodes, but its start has more rows "
-        "that are not zero"
-      )
-  return nodes
-
-
-def _checked_floors(floors, nodes, starts) -> Float[np.ndarray, "B s"]:
-  graphs, restarts, _, _ = starts.shape
-  if floors is None:
-    return np.zeros((graphs * restarts, 0))
-  floors = np.asarray(floors, np.float64)
-  shape = (graphs, restarts, floors.shape[-1] if floors.ndim else 0)
-  if floors.ndim == 2 and len(floors) == graphs:
-    floors = floors[:, None]
-  if floors.ndim not in (1, 3) or floors.ndim == 3 and not all(
-    a in (1, b) for a, b in zip(floors.shape[:2], shape[:2], strict=True)
-  ):
-    raise errors.InputError(
-      f"eps of shape {floors.shape} for {graphs} graphs with {restarts} "
-      "restarts; give [s], [P, s] or [P, R, s]"
-    )
-  floors = np.broadcast_to(floors, shape)
-  columns = np.any(starts != 0, axis=-2)
-  width = np.where(columns.any(-1), columns.sum(-1), starts.shape[-1])
-  # All at once when all is well; else the first bad one says what is wrong.
-  if not (
-    np.isfinite(floors).all()
-    and floors.size
-    and (floors > 0).all()
-    and (np.diff(floors) < 0).all()
-    and (shape[-1] <= np.minimum(nodes[:, None], width)).all()
-  ):
-    for p, r in np.ndindex(*shape[:2]):
-      spectral.checked_floors(floors[p, r], int(nodes[p]), int(width[p, r]))
-  return floors.reshape(-1, shape[-1])
-
-
-def _checked_record(record) -> Int[np.ndarray, " C"]:
-  until = np.asarray(record)
-  if (
-    until.ndim != 1
-    or not until.size
-    or until.dtype.kind not in "iu"
-    or until[0] < 0
-    or (np.diff(until) <= 0).any()
-  ):
-    raise errors.InputError(
-      "steps to record must be ascending whole numbers from 0, such as "
-      "log_steps(1000)"
-    )
-  return until
-
-
-def _checked_rates(rate, largest) -> Float[np.ndarray, " P"]:
-  if rate is None:
-    return 1 / largest
-  if not np.isfinite(rate) or rate <= 0 or rate >= 2 / largest.max():
-    raise errors.InputError(
-      f"step size {rate:g} does not converge; choose one between 0 and "
-      f"{2 / largest.max():.4g}, at best {1 / largest.max():.4g}"
-    )
-  return np.full(len(largest), float(rate))
 
 
 def _basis(laplacian, nodes):

@@ -31,13 +31,10 @@ from jax import lax
 from jax import numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from icl_graphs.theory import singular_floors
+from icl_graphs.theory import jacobi, singular_floors
 
 # Restarts that go through the program together: few enough for the caches.
 BLOCK = 1024
-# Jacobi unrolls pairs of columns, and inner products over few nodes.
-_JACOBI_COLUMNS, _UNROLLED_NODES = 6, 36
-_SWEEPS = 16
 
 
 class Problems(NamedTuple):
@@ -87,15 +84,24 @@ def descend(
   def energy(factor):
     return jnp.sum(problems.values[..., None] * factor**2, axis=(-2, -1))
 
-  def segment(state, end):
+  def climb(state, end):
     state = _untouched(state, end, decay, problems.floors)
     for rung, rank in enumerate(ranks, start=1):
       last = rung == len(ranks)
-      orthogonal = _jacobi if last and rank <= _JACOBI_COLUMNS else _by_eigh
+      orthogonal = _jacobi if last and rank <= jacobi.MOST_COLUMNS else _by_eigh
       state = orthogonal(
         *(state, end, rung, ranks[rung:], rank, decay),
         *(problems, filler, tolerance if last else None),
       )
+    return state
+
+  def segment(state, end):
+    # Once, unless the last rung sends the problems back to the first.
+    state = lax.while_loop(
+      lambda state: (state.step < end) & ~state.settled,
+      lambda state: climb(state, end),
+      state,
+    )
     rows = problems.vectors @ state.factor
     return state, (energy(state.factor), rows)
 
@@ -161,10 +167,9 @@ def _by_eigh(
     squares, turn = squares[..., ::-1], turn[..., ::-1]
 
     def careful():
-      raised = singular_floors.raise_singular_values(
+      left, sizes, _ = singular_floors.by_svd(
         factor, floors, filler[..., :rank]
       )
-      left, sizes, _ = jnp.linalg.svd(raised, full_matrices=False)
       return left * sizes[..., None, :], sizes
 
     def usual():
@@ -225,73 +230,28 @@ def _jacobi(
   """Steps at the last rung: one-sided Jacobi, batch axis minor."""
   del next_ranks, filler
   # Constants of the loop, laid out like its state [s, n, B].
+  lost_below = 64 * jnp.finfo(decay.dtype).eps
   decay, floors = decay.T[None], problems.floors.T
 
   def step(state):
-    factor = _orthogonal(decay * state.factor)
-    sizes = jnp.sqrt(jnp.stack([_inner(one, one) for one in factor]))
+    factor = jacobi.orthogonal(decay * state.factor)
+    sizes = jnp.sqrt(jnp.stack([jacobi.inner(one, one) for one in factor]))
+    # A step size of 1 / lambda_n removes modes; only an SVD can refill them.
+    lost = jnp.any(sizes <= lost_below * floors[-1:])
     raised = jnp.maximum(sizes, _in_order(sizes, floors))
-    factor = factor * (raised / sizes)[:, None]
-    return _moved(state, factor, state.rung, problems, tolerance, 0)
+    factor = factor * (raised / jnp.where(lost, 1, sizes))[:, None]
+    moved = _moved(state, factor, state.rung, problems, tolerance, 0)
+    return jax.tree.map(
+      lambda back, on: jnp.where(lost, back, on),
+      state._replace(rung=jnp.int32(1)),
+      moved,
+    )
 
   return _run_rung(
     *(state, end, rung, rank, step),
     lambda factor: jnp.transpose(factor, (2, 1, 0)),
     lambda factor: jnp.transpose(factor, (2, 1, 0)),
   )
-
-
-def _inner(one: Float[Array, "n B"], other: Float[Array, "n B"]):
-  """Inner products over nodes; unrolled, the batch fills the registers."""
-  if len(one) > _UNROLLED_NODES:
-    return jnp.sum(one * other, axis=0)
-  total = one[0] * other[0]
-  for a, b in zip(one[1:], other[1:], strict=True):
-    total = total + a * b
-  return total
-
-
-def _orthogonal(factor: Float[Array, "s n B"]) -> Float[Array, "s n B"]:
-  """Rotates columns until all pairs are orthogonal to rounding."""
-  count = len(factor)
-  pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
-  if not pairs:
-    return factor
-  rounding = 8 * jnp.finfo(factor.dtype).eps
-
-  def skew(columns):
-    """Whether some pair is further from orthogonal than rounding."""
-    squares = [_inner(one, one) for one in columns]
-    worst = [
-      jnp.square(_inner(columns[i], columns[j]))
-      - rounding**2 * squares[i] * squares[j]
-      for i, j in pairs
-    ]
-    return jnp.any(jnp.stack(worst) > 0)
-
-  def sweep(state):
-    columns, _, sweeps = state
-    columns = list(columns)
-    for i, j in pairs:
-      columns[i], columns[j] = _rotated(columns[i], columns[j])
-    columns = jnp.stack(columns)
-    return columns, skew(columns), sweeps + 1
-
-  state = factor, skew(factor), jnp.int32(0)
-  return lax.while_loop(lambda s: s[1] & (s[2] < _SWEEPS), sweep, state)[0]
-
-
-def _rotated(one, other):
-  product = _inner(one, other)
-  difference = _inner(other, other) - _inner(one, one)
-  # tan of the smaller angle, 2 c / (d +- sqrt(d^2 + 4 c^2)), 0 when c is.
-  root = jnp.sqrt(difference**2 + 4 * product**2)
-  signed = difference + jnp.where(difference < 0, -root, root)
-  safe = jnp.where(signed == 0, 1, signed)
-  tangent = jnp.where(signed == 0, 0, 2 * product / safe)
-  cosine = lax.rsqrt(1 + tangent**2)[None]
-  sine = cosine * tangent[None]
-  return cosine * one - sine * other, sine * one + cosine * other
 
 
 def _in_order(sizes: Float[Array, "s B"], floors: Float[Array, "s B"]):

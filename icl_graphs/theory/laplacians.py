@@ -269,6 +269,8 @@ def _check_weights(weights: np.ndarray, arcs: np.ndarray) -> None:
 
 
 def _check_connected(pairs: np.ndarray, nodes: int) -> None:
+  if not len(pairs):
+    raise errors.InputError("the graph is not connected: it has no edges")
   links = sparse.coo_array(
     (np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), (nodes, nodes)
   )

@@ -50,7 +50,8 @@ def raise_singular_values(
     return rows + ((rows @ vectors) * factor) @ vectors.mT
 
   def from_svd():
-    return _by_svd(rows, floors, filler)
+    left, sizes, right = by_svd(rows, floors, filler)
+    return (left * sizes[..., None, :]) @ right
 
   return lax.cond(trustworthy(squares), from_gram, from_svd)
 
@@ -61,7 +62,12 @@ def trustworthy(squares: Float[Array, "B s"]) -> Bool[Array, ""]:
   return jnp.all(squares[..., -1] > share * squares[..., 0])
 
 
-def _by_svd(rows, floors, filler):
+def by_svd(
+  rows: Float[Array, "B n d"],
+  floors: Float[Array, "B s"],
+  filler: Float[Array, "B n d"],
+) -> tuple[Float[Array, "B n k"], Float[Array, "B k"], Float[Array, "B k d"]]:
+  """Thin SVD (left, sizes, right) of the rows with sizes raised already."""
   count = floors.shape[-1]
   largest = jnp.sqrt(jnp.sum(jnp.square(rows), axis=(-2, -1), keepdims=True))
   largest = jnp.maximum(largest, floors[..., :1, None])
@@ -69,8 +75,7 @@ def _by_svd(rows, floors, filler):
   tiny = 32 * jnp.finfo(rows.dtype).eps * largest
   left, sizes, right = jnp.linalg.svd(rows + tiny * filler, full_matrices=False)
   raised = jnp.maximum(sizes[..., :count], floors)
-  sizes = jnp.concatenate([raised, sizes[..., count:]], axis=-1)
-  return (left * sizes[..., None, :]) @ right
+  return left, jnp.concatenate([raised, sizes[..., count:]], axis=-1), right
 
 
 def filler_rows(

@@ -106,7 +106,7 @@ def _iterate(
     image = laplacians.apply(laplacian, basis)
     values, turn = jnp.linalg.eigh(basis.T @ image)
     vectors, image = basis @ turn, image @ turn
-    off = jnp.linalg.norm(image - vectors * values, axis=0)
+    off = jnp.linalg.norm(image - vectors * values[None], axis=0)
     return vectors, values, jnp.max(off[:count])
 
   def unfinished(state):

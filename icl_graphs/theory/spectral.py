@@ -157,3 +157,25 @@ def lazy_operator(
   powers = factors ** rounds[..., None]
   left, right = walk.vectors / root[:, None], walk.vectors * root[:, None]
   return (powers[..., None, :] * left) @ right.T
+
+
+def nearest_minimiser(
+  rows: Float[np.ndarray, "n d"],
+  found: Modes,
+  floors: Float[np.ndarray, " s"],
+) -> Float[np.ndarray, "n s"]:
+  """Of the minimisers that repeated eigenvalues allow, one like given rows.
+
+  Columns eps_k z_k, where the basis z of each eigenspace is turned towards the
+  left singular vectors of the rows (orthogonal Procrustes).
+  """
+  floors = np.asarray(floors, np.float64)
+  count = len(floors)
+  left = np.linalg.svd(rows, full_matrices=False)[0][:, :count]
+  columns = []
+  for label in np.unique(found.space[:count]):
+    own = left[:, np.flatnonzero(found.space[:count] == label)]
+    basis = found.vectors[:, found.space == label]
+    u, _, vt = np.linalg.svd(basis.T @ own, full_matrices=False)
+    columns.append(basis @ (u @ vt))
+  return np.concatenate(columns, axis=1) * floors

@@ -1,0 +1,224 @@
+"""Energy minimisation on graphs: simulated, beside where theory says it ends.
+
+For each graph, rows start somewhere, descend the Dirichlet energy with their
+leading singular values held up, and are compared with the spectral embedding
+(section 5 of arXiv 2501.00070).
+"""
+
+from collections.abc import Mapping
+import dataclasses
+import pathlib
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from icl_graphs import errors
+from icl_graphs.analysis import gram, pca, recordings
+from icl_graphs.engine import parallel
+from icl_graphs.report import minimization_figures, run_folder, wording
+from icl_graphs.tasks import graphs, walks
+from icl_graphs.theory import energy_minimization, laplacians, spectral
+
+TRAJECTORY = "trajectory.nc"
+GAUSSIAN, SHOWN = "gaussian", "shown"
+_CONVERGED = 1e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """Everything that decides the numbers; saved in `run.json`."""
+
+  graphs: tuple[str, ...]
+  width: int = 64
+  eps: tuple[float, ...] = (1.5, 1.25, 1.0)
+  steps: int = 1000
+  records: int = 60
+  restarts: int = 8
+  start: str = GAUSSIAN  # or an npz with class_means or activations
+  start_nodes: str | None = None  # node of every position of activations
+  laplacian: str = laplacians.KINDS[0]  # or normalised, or shown:T[:binary]
+  rate: float | None = None  # 1 / largest eigenvalue
+  seed: int = 0
+  dtype: str = "float32"
+  devices: int | None = None  # all local ones
+
+
+def run(settings: Settings) -> dict[str, xr.Dataset]:
+  """Minimises on every graph, all in one compiled program.
+
+  Returns:
+    Graph spec to a dataset with `energy` [restart, step]; of the first restart
+    `scores` [step, node, pc], principal components of the rows; `embedding`
+    [node, mode], the theory's minimiser nearest to the last rows;
+    `eigenvalue`, `eps` and `principal_cosine` [restart, mode].
+
+  Raises:
+    InputError: whatever is wrong with a setting, before anything is computed.
+  """
+  if not settings.graphs:
+    raise errors.InputError("no graph is given")
+  parsed = {spec: graphs.parse(spec) for spec in settings.graphs}
+  matrices = {
+    spec: _laplacian(settings, graph) for spec, graph in parsed.items()
+  }
+  size = max(graph.n for graph in parsed.values())
+  rows = [_start(settings, graph) for graph in parsed.values()]
+  starts = np.zeros((len(rows), len(rows[0]), size, rows[0].shape[-1]))
+  for place, one in zip(starts, rows, strict=True):
+    place[:, : one.shape[1]] = one
+  devices = parallel.local_devices(settings.devices)
+  found = energy_minimization.minimise(
+    laplacians.padded(list(matrices.values())),
+    starts,
+    settings.eps,
+    energy_minimization.log_steps(settings.steps, settings.records),
+    rate=settings.rate,
+    dtype=settings.dtype,
+    mesh=parallel.everywhere(devices).mesh if len(devices) > 1 else None,
+  )
+  return {
+    spec: _dataset(
+      graph,
+      matrices[spec],
+      settings.eps,
+      found.steps,
+      found.energy[index],
+      found.rows[index, :, :, : graph.n],
+    )
+    for index, (spec, graph) in enumerate(parsed.items())
+  }
+
+
+def _laplacian(settings: Settings, graph: graphs.Graph) -> np.ndarray:
+  kind, _, rest = settings.laplacian.partition(":")
+  if kind in laplacians.KINDS and not rest:
+    return laplacians.matrix(graph.adjacency, kind)
+  length, _, weights = rest.partition(":")
+  if kind != SHOWN or not length.isdecimal() or int(length) < 2:
+    raise errors.InputError(
+      f"unknown Laplacian {settings.laplacian!r}; choose combinatorial, "
+      "normalised, or shown:T (edges of a walk of T words; shown:T:binary "
+      "without their counts)"
+    )
+  walk = walks.sample_walks(
+    walks.transition_table(graph),
+    seed=settings.seed,
+    walk_index=np.zeros(1, np.int32),
+    length=int(length),
+  )
+  shown = laplacians.shown(
+    np.asarray(walk), graph.n, int(length), weights or "counts"
+  )
+  return laplacians.matrix(shown)
+
+
+def _start(settings: Settings, graph: graphs.Graph) -> np.ndarray:
+  """Starts [R, n, d]; rows from a file are one start."""
+  if settings.start == GAUSSIAN:
+    return energy_minimization.gaussian_starts(
+      settings.seed, settings.restarts, graph.n, settings.width
+    )
+  if len(settings.graphs) > 1:
+    raise errors.InputError(
+      f"{settings.start} holds the start of one graph; give one --graph"
+    )
+  recording = recordings.read(
+    *(settings.start, settings.start_nodes, None, graph.node_names), groups=1
+  )
+  if not recording.count.all():
+    raise errors.InputError(
+      f"{settings.start}: some nodes never occur, so they have no start"
+    )
+  return recording.sums / recording.count[..., None]
+
+
+def _dataset(graph, laplacian, eps, steps, energy, rows) -> xr.Dataset:
+  modes = spectral.modes(laplacian)
+  rows = rows.astype(np.float64)
+  products = gram.from_rows(rows[0])
+  cosines = [
+    spectral.principal_cosines(last, modes, len(eps)) for last in rows[:, -1]
+  ]
+  return xr.Dataset(
+    {
+      "energy": (("restart", "step"), energy),
+      "scores": (
+        ("step", "node", "pc"),
+        pca.scores(pca.axes(products), min(3, graph.n)),
+      ),
+      "embedding": (
+        ("node", "mode"),
+        spectral.nearest_minimiser(rows[0, -1], modes, eps),
+      ),
+      "principal_cosine": (("restart", "mode"), np.stack(cosines)),
+      "eigenvalue": ("mode", modes.values[: len(eps)]),
+      "eps": ("mode", np.asarray(eps)),
+      "position": (("node", "axis"), graph.positions),
+      "arc": (("arc_", "end"), graph.arcs),
+    },
+    {"step": steps, "node": list(graph.node_names)},
+    {
+      "graph": graph.spec,
+      "directed": int(graph.directed),
+      "energy_closed_form": spectral.minimum_energy(modes.values, eps),
+    },
+  )
+
+
+def summarise(measured: Mapping[str, xr.Dataset]) -> dict[str, dict[str, Any]]:
+  """Per graph: the worst restart's last energy and principal cosines."""
+  summary = {}
+  for spec, data in measured.items():
+    least = float(data.attrs["energy_closed_form"])
+    final = float(data.energy.isel(step=-1).max())
+    gaps = data.energy.values / least - 1 if least > 0 else data.energy.values
+    worst = np.flatnonzero(gaps.max(axis=0) < _CONVERGED)
+    summary[spec] = {
+      "energy_start": float(data.energy.isel(step=0).max()),
+      "energy_final": final,
+      "energy_closed_form": least,
+      "relative_gap": final / least - 1 if least > 0 else final,
+      "principal_cosines": data.principal_cosine.min("restart").values,
+      "steps": int(data.step[-1]),
+      "steps_to_one_per_mille": int(data.step[worst[0]])
+      if worst.size
+      else None,
+      "restarts": data.sizes["restart"],
+    }
+  return summary
+
+
+def write(
+  out: pathlib.Path,
+  measured: Mapping[str, xr.Dataset],
+  summary: Mapping[str, Mapping[str, Any]],
+) -> None:
+  """Writes trajectories, summary and one figure per graph."""
+  run_folder.write_measurements(out / TRAJECTORY, measured)
+  run_folder.write_json(out / run_folder.SUMMARY, summary)
+  minimization_figures.write(measured, out)
+
+
+def table(summary: Mapping[str, Mapping[str, Any]]) -> str:
+  """A line per graph: energies, gap, least principal cosine."""
+  rows = [("graph", "start", "final", "closed form", "gap", "least cosine")]
+  for spec, one in summary.items():
+    rows.append(
+      (
+        spec,
+        wording.number(one["energy_start"]),
+        f"{one['energy_final']:.6f}",
+        f"{one['energy_closed_form']:.6f}",
+        f"{one['relative_gap']:.1e}",
+        f"{min(one['principal_cosines']):.6f}",
+      )
+    )
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  return "\n".join(
+    "  ".join(
+      f"{cell:<{width}}" if place == 0 else f"{cell:>{width}}"
+      for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+    )
+    for row in rows
+  )

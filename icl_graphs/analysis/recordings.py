@@ -24,7 +24,9 @@ class Recording:
 
   sums [G, n, D]; count [G, n]; node_words, n names; window and context, the
   number of positions that entered and that came before and in it;
-  counts_known, whether `count` is more than a stand-in.
+  counts_known, whether `count` is more than a stand-in; nodes [T] and
+  position_group [T], where known, of the whole text: node at each position (-1:
+  none) and the group it belongs to (-1: before the window).
   """
 
   sums: Float[np.ndarray, "G n D"]
@@ -33,6 +35,8 @@ class Recording:
   window: int
   context: int
   counts_known: bool = True
+  nodes: Int[np.ndarray, " T"] | None = None
+  position_group: Int[np.ndarray, " T"] | None = None
 
 
 def read(
@@ -99,8 +103,15 @@ def to_raw(
   groups = np.arange(len(recording.count))
   products = gram_lib.from_sums(recording.sums)
   words = list(recording.node_words)
+  recorded = {}
+  if recording.nodes is not None:
+    recorded = {
+      "recorded_nodes": ("recorded", recording.nodes),
+      "recorded_group": ("recorded", recording.position_group),
+    }
   return xr.Dataset(
-    {
+    recorded
+    | {
       "gram": (
         ("layer", "window", "context", "group", "node", "group_", "node_"),
         products[None, None, None],
@@ -232,6 +243,17 @@ def _ids(labels: np.ndarray, words: tuple[str, ...]) -> np.ndarray:
     ) from error
 
 
+def _known_ids(labels: np.ndarray, words: tuple[str, ...]) -> np.ndarray:
+  """Ids of what came before the window: -1 for anything that is no node."""
+  if labels.dtype.kind != "U":
+    ids = labels.astype(np.int64)
+    return np.where((ids >= 0) & (ids < len(words)), ids, -1)
+  index = {word: node for node, word in enumerate(words)}
+  index |= {str(node): node for node in range(len(words))} | index
+  found = [index.get(label.strip(), -1) for label in labels.tolist()]
+  return np.array(found, np.int64)
+
+
 def _numbers(values: np.ndarray, name: str) -> np.ndarray:
   if values.ndim != 2 or values.dtype.kind not in "fiu" or not values.size:
     raise errors.InputError(
@@ -243,7 +265,7 @@ def _numbers(values: np.ndarray, name: str) -> np.ndarray:
 
 def _from_positions(values, labels, words, last, groups) -> Recording:
   values = _numbers(values, "activations")
-  context = len(labels)
+  context, text = len(labels), labels
   if last is not None:
     for name, array in (("activations", values), ("nodes", labels)):
       if len(array) < last:
@@ -256,10 +278,19 @@ def _from_positions(values, labels, words, last, groups) -> Recording:
       f"{len(values)} activations but {len(labels)} nodes; give one node per "
       "position, or --last=N to use the last N of both"
     )
-  sums, count = gram_lib.class_sums(
-    values, _ids(labels, words), len(words), groups
+  used = _ids(labels, words)
+  sums, count = gram_lib.class_sums(values, used, len(words), groups)
+  blocks = [
+    np.full(len(block), group)
+    for group, block in enumerate(np.array_split(used, groups))
+  ]
+  before = _known_ids(text[: context - len(values)], words)
+  blocks = [np.full(len(before), -1), *blocks]
+  return Recording(
+    *(sums, count, words, len(values), context),
+    nodes=np.concatenate([before, used]),
+    position_group=np.concatenate(blocks),
   )
-  return Recording(sums, count, words, len(values), context)
 
 
 def _from_means(arrays, words, n) -> Recording:

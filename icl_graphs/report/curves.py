@@ -29,9 +29,10 @@ BASELINES = (
 BINS = 90
 
 
-def _log_axis(
+def log_axis(
   axis: mpl_axes.Axes, ticks: list[int], counted: bool = True
 ) -> None:
+  """Context on a log axis with plain numbers at some of the ticks."""
   axis.set_xscale("log")
   if len(ticks) == 1:
     axis.set_xlim(ticks[0] / 2, ticks[0] * 2)
@@ -113,7 +114,7 @@ def _by_layer(
       )
   axis.axhline(1, color=GREY, ls=":", lw=1)
   axis.set_title("Relative energy (1 = no structure, lower = like the graph)")
-  _log_axis(axis, contexts, one.counted)
+  log_axis(axis, contexts, one.counted)
   if len(layers) <= 9:
     axis.legend(
       loc="upper left", bbox_to_anchor=(1, 1), borderaxespad=0, labelspacing=0.3
@@ -171,7 +172,7 @@ def _variant(axis: mpl_axes.Axes, one: view.GraphView, name: str) -> None:
   axis.yaxis.set_major_locator(ticker.MaxNLocator(4))
   axis.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
   axis.yaxis.get_offset_text().set_fontsize(6.5)
-  _log_axis(axis, contexts[:: max(1, len(contexts) // 3)], one.counted)
+  log_axis(axis, contexts[:: max(1, len(contexts) // 3)], one.counted)
 
 
 def binned(
@@ -221,7 +222,7 @@ def _accuracies(axis: mpl_axes.Axes, one: view.GraphView) -> None:
         label="null: relabelled graph" if first else None,
       )
   axis.set_ylim(0, 1.02)
-  _log_axis(axis, _time_ticks(one))
+  log_axis(axis, _time_ticks(one))
 
 
 def _time_ticks(one: view.GraphView) -> list[int]:

@@ -3,6 +3,7 @@
 Everything is inlined (styles, scripts, data); nothing is loaded from anywhere.
 """
 
+import base64
 from collections.abc import Mapping
 import importlib.resources
 import json
@@ -18,6 +19,13 @@ from icl_graphs import atomic
 from icl_graphs.analysis import nulls
 from icl_graphs.report import glossary, payload, view, wording
 
+# Marks of the verdicts on accounts, as those of findings.
+_STATES = {
+  "best": "present",
+  "not told apart from the best": "present",
+  "behind the best": "mixed",
+  "unsupported": "absent",
+}
 SCRIPTS = ("state.js", "charts.js", "picture.js", "page.js")
 
 
@@ -26,6 +34,7 @@ def write(
   summary: Mapping[str, Any],
   run: Mapping[str, Any],
   out: pathlib.Path,
+  theory: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pathlib.Path:
   """Write report.html for a run.
 
@@ -35,6 +44,9 @@ def write(
       without an entry gets its pictures and curves but no table.
     run: the run's configuration (run.json), shown as it is.
     out: folder of the run; made when it does not exist.
+    theory: graph name to what its comparison with theory found: `reading` and
+      `control`, sentences; `accounts`, their entries in order of rank;
+      `figures`, each with `path` of a PNG and `caption`.
 
   Returns:
     Path of the page.
@@ -47,7 +59,11 @@ def write(
     .render(
       model=_model(graphs, run),
       mode=graphs[0].dataset.attrs.get("mode") if graphs else None,
-      graphs=[_headline(one, _entry(summary, one)) for one in graphs],
+      graphs=[
+        _headline(one, _entry(summary, one))
+        | {"theory": _theory((theory or {}).get(one.spec))}
+        for one in graphs
+      ],
       run=_described(run),
       null_deviations=wording.number(view.NULL_DEVIATIONS),
       null_beyond=round(1 / nulls.LEVEL),
@@ -146,6 +162,44 @@ def _headline(one: view.GraphView, entry: Mapping[str, Any]) -> dict[str, Any]:
       }
       for finding in found
     ],
+  }
+
+
+def _theory(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+  """What the page says of a comparison with theory, figures inlined."""
+  if found is None:
+    return None
+
+  def row(one):
+    numbers = {
+      name: wording.as_float(one[name])
+      for name in ("score", "low", "high", "null", "log_likelihood")
+    }
+    low, high = numbers.pop("low"), numbers.pop("high")
+    given = ", ".join(
+      f"{name} {wording.number(value)}"
+      for name, value in one["parameters"].items()
+    )
+    return numbers | {
+      "title": one["title"],
+      "parameters": given,
+      "interval": wording.interval(low, high),
+      "verdict": one["verdict"],
+      "state": _STATES.get(one["verdict"], "unknown"),
+    }
+
+  def figure(one):
+    picture = base64.b64encode(one["path"].read_bytes()).decode("ascii")
+    return {
+      "caption": one["caption"],
+      "source": f"data:image/png;base64,{picture}",
+    }
+
+  return {
+    "reading": found["reading"],
+    "control": found.get("control"),
+    "rows": [row(one) for one in found["accounts"]],
+    "figures": [figure(one) for one in found["figures"]],
   }
 
 

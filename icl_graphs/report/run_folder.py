@@ -77,25 +77,31 @@ def write_measurements(
     packed.to_netcdf(partial, engine="h5netcdf")
 
 
-def read_measurements(path: str | os.PathLike) -> dict[str, xr.Dataset]:
-  """Graph spec to its dataset, loaded into memory.
+def read_tree(path: str | os.PathLike) -> xr.DataTree:
+  """Measurements as they were written, controls included, in memory.
 
   Raises:
     InputError: no such file, or not a measurements file.
   """
   try:
     with xr.open_datatree(path, engine="h5netcdf") as stored:
-      found = {
-        str(child.attrs.get("graph", name)): packing.unpack(
-          child.to_dataset().load()
-        )
-        for name, child in stored.children.items()
-      }
+      return stored.load().map_over_datasets(packing.unpack)
   except (OSError, ValueError) as error:
     raise errors.InputError(
       f"cannot read measurements from {path}: {error}"
     ) from error
-  return found
+
+
+def read_measurements(path: str | os.PathLike) -> dict[str, xr.Dataset]:
+  """Graph spec to its dataset, loaded into memory.
+
+  Raises:
+    InputError: no such file, or not a measurements file.
+  """
+  return {
+    str(child.attrs.get("graph", name)): child.to_dataset()
+    for name, child in read_tree(path).children.items()
+  }
 
 
 def tree(measured: Mapping[str, xr.Dataset]) -> xr.DataTree:

@@ -48,3 +48,34 @@ def headline(summary_for_graph: Mapping[str, Any]) -> str:
     ]
     lines.append("  ".join(cells[:columns]).rstrip())
   return "\n".join(lines)
+
+
+def accounts(entries: Mapping[str, Mapping[str, Any]]) -> str:
+  """The ranking of theoretical accounts: score, interval, null, verdict.
+
+  Args:
+    entries: account to its entry of the summary, in the order to list.
+  """
+  rows = [("account", "R2", "interval", "null", "p", "verdict")]
+  for one in entries.values():
+    score, low, high, null, p = (
+      wording.as_float(one[key])
+      for key in ("score", "low", "high", "null", "p")
+    )
+    rows.append(
+      (
+        str(one["title"]),
+        wording.number(score),
+        wording.interval(low, high),
+        wording.number(null, score),
+        wording.number(p),
+        str(one["verdict"]),
+      )
+    )
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  return "\n".join(
+    "  ".join(
+      f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)
+    ).rstrip()
+    for row in rows
+  )

@@ -78,7 +78,7 @@ def of_graph(
     _grid(
       "shared_mixing",
       lambda alpha: mixing.shared_mixing(graph, alpha),
-      alpha=np.geomspace(0.02, 4, 60),
+      alpha=np.geomspace(0.02, AMOUNTS[-1], 60),
     ),
     _grid(
       "shared_mixing_rounds",

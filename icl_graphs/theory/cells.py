@@ -19,6 +19,7 @@ from icl_graphs.theory import eigenspaces, held_out, scoring, similarity
 STATS = ("value", "low", "high", "null", "null_sd", "p")
 # Likeness of whole configurations is slow; its null makes do with fewer draws.
 _PICTURE_DRAWS = 40
+_FLAT = (0.0, 0.0, 0.0, 0.0, 0.0, np.nan)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,10 +103,11 @@ def _stats(found, boots, chance, groups) -> np.ndarray:
   # accounts makes none look better.
   best = np.where(np.isfinite(chance), chance, -np.inf).max(axis=0)
   p = _p_value(found, best)
-  # Flat, the first account, scores zero by definition.
-  p[0] = np.nan
   spread = chance.mean(axis=-1), chance.std(axis=-1)
-  return np.stack([found, low, high, *spread, p], axis=-1)
+  result = np.stack([found, low, high, *spread, p], axis=-1)
+  # Flat, the first account, scores zero by definition, not by rounding.
+  result[0] = np.where(np.isfinite(found[0])[..., None], _FLAT, np.nan)
+  return result
 
 
 def _p_value(found: np.ndarray, chance: np.ndarray) -> np.ndarray:

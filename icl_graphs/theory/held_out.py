@@ -126,11 +126,12 @@ def fit(
   An account with predictions per layer gets one point for all layers.
   """
   weights = multiplicity.astype(np.float64)
-  guess = predicted.power
-  loss = (guess**2 @ weights)[:, None] - 2 * (power * weights) @ np.swapaxes(
-    guess, -1, -2
-  )
-  loss = np.where(np.isfinite(loss), loss, np.inf)
+  # A point without a prediction is never the best.
+  known = np.isfinite(predicted.power).all(axis=-1)
+  guess = np.where(known[..., None], predicted.power, 0)
+  size = np.where(known, guess**2 @ weights, np.inf)
+  loss = (-2 * power * weights) @ np.swapaxes(guess, -1, -2)
+  loss += size[:, None]
   if len(guess) > 1:
     loss = np.broadcast_to(loss.sum(axis=0), loss.shape)
   return loss.argmin(axis=-1)
@@ -183,7 +184,9 @@ def log_likelihood(
 def _per_dimension(gram, inverse) -> np.ndarray:
   nodes = gram.shape[-1]
   flat = gram.reshape(*gram.shape[:-2], nodes * nodes)
-  return (flat * inverse).sum(axis=-1) / (nodes - 1)
+  if inverse.ndim == 1:
+    return flat @ inverse / (nodes - 1)
+  return np.einsum("lxk,lxk->lx", flat, inverse) / (nodes - 1)
 
 
 def resampling(groups: int, number: int, seed: int) -> Float[np.ndarray, "B G"]:

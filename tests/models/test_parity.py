@@ -44,7 +44,6 @@ SWITCHES = {
       },
     },
   ),
-  "mistral-no-window": ("mistral", _SMALL | {"sliding_window": None}),
   "qwen3-biases-yarn": (
     "qwen3",
     _SMALL
@@ -64,7 +63,6 @@ SWITCHES = {
       },
     },
   ),
-  "gemma-biases": ("gemma", _SMALL | _BIASES | {"num_key_value_heads": 2}),
   "gemma2-no-caps": (
     "gemma2",
     _SMALL | {"attn_logit_softcapping": None, "final_logit_softcapping": None},
@@ -88,7 +86,6 @@ SWITCHES = {
     },
   ),
   "olmo-biases-no-clip": ("olmo", _SMALL | _BIASES | {"clip_qkv": None}),
-  "olmo2-biases": ("olmo2", _SMALL | _BIASES | {"num_key_value_heads": 4}),
   # Shorter than the original length: the short factors.
   "phi3-short-window": ("phi3", _SMALL | {"sliding_window": 37}),
 }

@@ -45,7 +45,7 @@ def main(_):
       if field.name in flags.FLAGS
     },
   )
-  torch_energies = _torch_baseline() if _TORCH.value else None
+  baseline = _torch_baseline() if _TORCH.value else None
   # No effect where there is an accelerator.
   jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
   devices = jax.local_devices()
@@ -55,7 +55,7 @@ def main(_):
     f"{settings.graph}, {settings.width} dimensions, float32, "
     f"{len(devices)} x {devices[0].device_kind}"
   )
-  timings = speed.minimization(settings, torch_energies, mesh)
+  timings = speed.minimization(settings, baseline, mesh)
   print(speed.table(timings))
   if out is not None:
     content = dataclasses.asdict(settings) | {
@@ -68,7 +68,7 @@ def main(_):
 
 def _torch_baseline():
   try:
-    return importlib.import_module("tests.theory.torch_baseline").energies
+    return importlib.import_module("tests.theory.torch_baseline")
   except ImportError as error:
     raise errors.InputError(
       "the comparison with torch needs requirements-test.txt and a checkout "

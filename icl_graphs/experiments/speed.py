@@ -5,9 +5,9 @@ of them; medians and ratios are reported. What is too slow to run in full is
 measured on a part and scaled, and says so.
 """
 
-from collections.abc import Callable
 import dataclasses
 import time
+import types
 
 from jax import sharding
 import numpy as np
@@ -53,10 +53,15 @@ class Timing:
 
 def minimization(
   settings: Minimization,
-  torch_energies: Callable[..., np.ndarray] | None,
+  baseline: types.ModuleType | None,
   mesh: sharding.Mesh | None,
 ) -> list[Timing]:
-  """Times this package, torch (if given) and numpy on the same restarts.
+  """Times this package, torch and numpy on the same restarts.
+
+  Args:
+    settings: how much of what.
+    baseline: the torch version, `energies` and `choose_threads`; or None.
+    mesh: devices for this package.
 
   Raises:
     AssertionError: one of them does not end where the theory says.
@@ -78,7 +83,7 @@ def minimization(
     _check("icl_graphs", found.energy[:, -1], least, settings.steps)
 
   def torch():
-    last = torch_energies(
+    last = baseline.energies(
       *(laplacian, starts, settings.eps, settings.rate, settings.torch_steps)
     )
     _check("torch", last, least, settings.torch_steps)
@@ -92,7 +97,7 @@ def minimization(
 
   whole = settings.restarts * settings.steps
   rivals = [("icl_graphs", ours, 1.0)]
-  if torch_energies is not None:
+  if baseline is not None:
     rivals.append(
       ("torch, batched", torch, settings.steps / settings.torch_steps)
     )
@@ -100,6 +105,8 @@ def minimization(
   rivals.append(("numpy, one by one", numpy, whole / part))
   # Compilation and first touches are not timed.
   ours()
+  if baseline is not None:
+    baseline.choose_threads(laplacian, starts, settings.eps, settings.rate)
   seconds = {name: [] for name, _, _ in rivals}
   for _ in range(settings.repeats):
     for name, run, _ in rivals:

@@ -62,9 +62,7 @@ def test_start_from_a_file_and_edges_of_a_walk(tmp_path):
   [
     ("--eps=1,2", "strictly decreasing"),
     ("--eps=1,x", "--eps"),
-    ("--width=2", "larger width"),
     ("--laplacian=shown:3", "longer context"),
-    ("--start=nothing.npz", "nothing.npz"),
   ],
 )
 def test_refuses_with_status_2(tmp_path, flag, message):

@@ -255,11 +255,13 @@ def test_graphs_widths_and_eps_share_one_compilation():
 def test_devices_change_nothing():
   mesh = jax.sharding.Mesh(np.array(jax.devices()), (minimization.AXIS,))
   assert mesh.size == 4
-  starts = minimization.gaussian_starts(0, 6, 9, 5)
+  # Shapes of another test, so that half of the programs are compiled already.
+  starts = minimization.gaussian_starts(0, 3, 16, 64)
   for optimiser in (None, PLAIN):
     run = functools.partial(
       minimization.minimise,
-      *(laplacian("grid:3x3"), starts, EPS, (0, 50, 100)),
+      *(laplacian("grid:4x4"), starts, EPS),
+      (0, 1, 2, 5, 20, 40, 80, 300),
       optimiser=optimiser,
       dtype="float64",
     )
@@ -287,11 +289,11 @@ def test_starts_without_full_rank():
 
 def test_step_size_that_removes_modes():
   """At 1 / lambda_n a complete graph keeps the mean alone, every step."""
-  starts = minimization.gaussian_starts(0, 1, 8, 8)
+  starts = minimization.gaussian_starts(0, 3, 16, 8)
   found = minimization.minimise(
-    laplacian("complete:8"), starts, EPS, (0, 1, 9), rate=1 / 8
+    laplacian("complete:16"), starts, EPS, (0, 1, 9), rate=1 / 16
   )
-  np.testing.assert_allclose(found.energy[0, 1:], 20.5, rtol=1e-4)
+  np.testing.assert_allclose(found.energy[:, 1:], 41, rtol=1e-4)
 
 
 def test_tolerance_stops_at_the_same_place():

@@ -6,6 +6,8 @@ M = I - eta L, then its leading eigenvalues are raised to eps_k^2. Per step two
 batched products and one batched eigh, in place where torch can.
 """
 
+import time
+
 import numpy as np
 import torch
 
@@ -28,3 +30,18 @@ def energies(laplacian, starts, floors, rate, steps):
       vectors = vectors[..., -len(squares) :]
       gram = torch.baddbmm(gram, vectors * missing[:, None], vectors.mT)
     return (gram * matrix).sum(dim=(-2, -1)).numpy()
+
+
+def choose_threads(laplacian, starts, floors, rate):
+  """Keeps the number of threads with which a few steps are fastest.
+
+  Small decompositions may not gain from a second thread.
+  """
+  seconds = {}
+  for count in (torch.get_num_threads(), 1):
+    torch.set_num_threads(count)
+    energies(laplacian, starts, floors, rate, 1)
+    begin = time.perf_counter()
+    energies(laplacian, starts, floors, rate, 3)
+    seconds[count] = time.perf_counter() - begin
+  torch.set_num_threads(min(seconds, key=seconds.get))

@@ -8,6 +8,8 @@ import pathlib
 
 MODELS = {
   name: raw
-  for path in sorted((pathlib.Path(__file__).parent / "fixtures").glob("*.json"))
+  for path in sorted(
+    (pathlib.Path(__file__).parent / "fixtures").glob("*.json")
+  )
   for name, raw in json.loads(path.read_text()).items()
 }

@@ -25,6 +25,7 @@ from icl_graphs.theory import (
   eigenspaces,
   flow_time,
   ranking,
+  similarity,
 )
 
 COMPARISON, CONTROL = "comparison.nc", "random_weights"
@@ -247,11 +248,18 @@ def summarise(compared: xr.DataTree) -> dict[str, dict[str, Any]]:
   for name, node in compared.children.items():
     data = node.to_dataset()
     ranks = ranking.ranking(data)
+    cell = _report_cell(data)
     entry: dict[str, Any] = {
       "reading": ranking.sentence(ranks),
-      "accounts": {one.name: _entry(one) for one in ranks},
+      "accounts": {
+        one.name: _entry(one)
+        | {
+          key: _stats(cell[key].sel(account=one.name))
+          for key in similarity.NAMES
+        }
+        for one in ranks
+      },
     }
-    cell = _report_cell(data)
     spaces = eigenspaces.Eigenspaces(
       data["mu"].values, data["multiplicity"].values, np.zeros(0)
     )

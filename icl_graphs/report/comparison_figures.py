@@ -189,7 +189,9 @@ def accuracy(
   bins = np.digitize(time, edges)
 
   def binned(values):
-    return np.array([np.nanmean(values[bins == b]) for b in at])
+    inside = [values[bins == b] for b in at]
+    known = [part[np.isfinite(part)] for part in inside]
+    return np.array([part.mean() if part.size else np.nan for part in known])
 
   measured = data["accuracy_measured"].values
   at = [

@@ -177,7 +177,9 @@ def _theory(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     }
     low, high = numbers.pop("low"), numbers.pop("high")
     given = ", ".join(
-      f"{name} {wording.number(value)}"
+      f"{name} {value:g}"
+      if value == round(value)
+      else f"{name} {wording.number(value)}"
       for name, value in one["parameters"].items()
     )
     return numbers | {

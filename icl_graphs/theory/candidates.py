@@ -78,7 +78,9 @@ def of_graph(
     _grid(
       "shared_mixing",
       lambda alpha: mixing.shared_mixing(graph, alpha),
-      alpha=np.geomspace(0.02, AMOUNTS[-1], 60),
+      # Smoothing: neighbours together weigh no more than the word itself.
+      # Heavier ones are `partial_overlap` at rho = 1.
+      alpha=np.geomspace(0.02, 1, 60),
     ),
     _grid(
       "shared_mixing_rounds",

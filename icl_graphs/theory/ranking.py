@@ -10,6 +10,9 @@ from icl_graphs.theory import candidates
 # Largest p, over all accounts at once, at which one counts as supported. Takes
 # 99 relabellings or more.
 SUPPORT_LEVEL = 0.01
+# Differences in R2 below this are finer than the grids of parameters, and than
+# anything the accounts claim.
+MARGIN = 0.005
 BEST, TIED, BEHIND = "best", "not told apart from the best", "behind the best"
 UNSUPPORTED, REFERENCE = "unsupported", "reference"
 
@@ -49,7 +52,7 @@ def ranking(compared: xr.Dataset) -> list[Rank]:
 
   Returns:
     Verdicts: the best; not told apart from it, where the interval of the paired
-    difference holds zero; behind it; unsupported, where relabelled nodes do as
+    difference reaches below `MARGIN`; behind it; unsupported, where relabelled nodes do as
     well (p above `SUPPORT_LEVEL`) or the interval reaches a flat spectrum.
   """
   cell = compared.sel(
@@ -114,4 +117,4 @@ def _verdict(line: Rank, best: Rank | None) -> str:
     return UNSUPPORTED
   if best is not None and line.name == best.name:
     return BEST
-  return TIED if line.behind_low <= 0 else BEHIND
+  return TIED if line.behind_low <= MARGIN else BEHIND

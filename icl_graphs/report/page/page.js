@@ -32,8 +32,10 @@ function drawControls() {
   document.querySelectorAll('section.graph-part').forEach((part, i) => {
     part.hidden = i !== state.graph;
   });
+  // One per graph in every section that has any.
+  const count = document.querySelectorAll('section.graph-part').length;
   document.querySelectorAll('div.graph-part').forEach((part, i) => {
-    part.hidden = i !== state.graph;
+    part.hidden = i % count !== state.graph;
   });
   const context = byId('context'), layer = byId('layer');
   context.max = graph.contexts.length - 1;

@@ -50,17 +50,24 @@ _RESTARTS = flags.DEFINE_integer(
 _START = flags.DEFINE_string(
   "start",
   _DEFAULT.start,
-  "gaussian, or an npz with class_means [n, d] (of a model's early context, "
-  "or token embeddings) or activations [T, d].",
+  "gaussian; or the folder of a launch.trace run, for the model's class means "
+  "at its first complete context; or an npz with class_means [n, d] or "
+  "activations [T, d].",
 )
 _START_NODES = flags.DEFINE_string(
   "start_nodes", None, "File with the node of every position of activations."
+)
+_START_LAYER = flags.DEFINE_integer(
+  "start_layer",
+  None,
+  "Hidden state of a run folder (0 = token embeddings); default the report "
+  "layer.",
 )
 _LAPLACIAN = flags.DEFINE_string(
   "laplacian",
   _DEFAULT.laplacian,
   "combinatorial, normalised, or shown:T[:binary], of the edges that a random "
-  "walk of T words shows.",
+  "walk of T words (with a run folder as start, its own walks) shows.",
 )
 _RATE = flags.DEFINE_float(
   "rate", None, "Step size; default 1 / the largest eigenvalue."

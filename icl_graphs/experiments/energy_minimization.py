@@ -35,8 +35,9 @@ class Settings:
   steps: int = 1000
   records: int = 60
   restarts: int = 8
-  start: str = GAUSSIAN  # or an npz with class_means or activations
-  start_nodes: str | None = None  # node of every position of activations
+  start: str = GAUSSIAN  # or a run folder, or an npz with class_means
+  start_nodes: str | None = None  # node of every position, for activations
+  start_layer: int | None = None  # of a run folder; 0 = token embeddings
   laplacian: str = laplacians.KINDS[0]  # or normalised, or shown:T[:binary]
   rate: float | None = None  # 1 / largest eigenvalue
   seed: int = 0
@@ -64,9 +65,10 @@ def run(settings: Settings) -> dict[str, xr.Dataset]:
   }
   size = max(graph.n for graph in parsed.values())
   rows = [_start(settings, graph) for graph in parsed.values()]
-  starts = np.zeros((len(rows), len(rows[0]), size, rows[0].shape[-1]))
+  width = max(one.shape[-1] for one in rows)
+  starts = np.zeros((len(rows), len(rows[0]), size, width))
   for place, one in zip(starts, rows, strict=True):
-    place[:, : one.shape[1]] = one
+    place[:, : one.shape[1], : one.shape[2]] = one
   devices = parallel.local_devices(settings.devices)
   found = energy_minimization.minimise(
     laplacians.padded(list(matrices.values())),
@@ -101,12 +103,16 @@ def _laplacian(settings: Settings, graph: graphs.Graph) -> np.ndarray:
       "normalised, or shown:T (edges of a walk of T words; shown:T:binary "
       "without their counts)"
     )
-  walk = walks.sample_walks(
-    walks.transition_table(graph),
-    seed=settings.seed,
-    walk_index=np.zeros(1, np.int32),
-    length=int(length),
-  )
+  if _is_folder(settings.start):
+    # What the model had seen itself.
+    walk = _of_run(settings.start, graph).nodes.values
+  else:
+    walk = walks.sample_walks(
+      walks.transition_table(graph),
+      seed=settings.seed,
+      walk_index=np.zeros(1, np.int32),
+      length=int(length),
+    )
   shown = laplacians.shown(
     np.asarray(walk), graph.n, int(length), weights or "counts"
   )
@@ -119,6 +125,8 @@ def _start(settings: Settings, graph: graphs.Graph) -> np.ndarray:
     return energy_minimization.gaussian_starts(
       settings.seed, settings.restarts, graph.n, settings.width
     )
+  if _is_folder(settings.start):
+    return _early_rows(settings, graph)[None]
   if len(settings.graphs) > 1:
     raise errors.InputError(
       f"{settings.start} holds the start of one graph; give one --graph"
@@ -131,6 +139,52 @@ def _start(settings: Settings, graph: graphs.Graph) -> np.ndarray:
       f"{settings.start}: some nodes never occur, so they have no start"
     )
   return recording.sums / recording.count[..., None]
+
+
+def _is_folder(start: str) -> bool:
+  return start != GAUSSIAN and pathlib.Path(start).is_dir()
+
+
+def _of_run(folder: str, graph: graphs.Graph) -> xr.Dataset:
+  """What a run of graph tracing stored about a graph."""
+  stored = run_folder.read_measurements(
+    pathlib.Path(folder) / run_folder.MEASUREMENTS
+  )
+  if graph.spec not in stored or "gram" not in stored[graph.spec]:
+    raise errors.InputError(
+      f"{folder} has no class means for {graph.spec}; it holds "
+      f"{', '.join(stored) or 'nothing'}"
+    )
+  return stored[graph.spec]
+
+
+def _early_rows(settings: Settings, graph: graphs.Graph) -> np.ndarray:
+  """A model's class means [n, n] at the first context that has all nodes.
+
+  They follow from their Gram matrix up to a rotation, which nothing here
+  depends on.
+  """
+  data = _of_run(settings.start, graph).isel(window=0)
+  layer = settings.start_layer
+  layer = data.attrs.get("report_layer") if layer is None else layer
+  if layer not in data.layer.values:
+    raise errors.InputError(
+      f"{settings.start} has no hidden state {layer}; --start_layer may be one "
+      f"of {', '.join(map(str, data.layer.values))}"
+    )
+  count = data["count"].transpose("context", "group", "node").values
+  complete = np.flatnonzero((count.sum(axis=1) > 0).all(axis=-1))
+  if not complete.size:
+    raise errors.InputError(
+      f"{settings.start}: no context length has every node of {graph.spec}"
+    )
+  at = complete[0]
+  products = data.gram.sel(layer=layer).isel(context=at)
+  pooled, _ = gram.pooled(
+    products.transpose("group", "node", "group_", "node_").values, count[at]
+  )
+  squares, vectors = np.linalg.eigh(pooled)
+  return vectors * np.sqrt(np.maximum(squares, 0))
 
 
 def _dataset(graph, laplacian, eps, steps, energy, rows) -> xr.Dataset:

@@ -1,0 +1,76 @@
+"""Minimising from what a model showed early in its context."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from icl_graphs import errors
+from icl_graphs.experiments import energy_minimization
+from icl_graphs.report import run_folder
+from icl_graphs.theory import laplacians
+
+WALKS = np.array([[0, 1, 2, 3, 0, 1, 0, 3], [2, 1, 2, 3, 2, 1, 0, 3]])
+
+
+@pytest.fixture
+def folder(tmp_path):
+  """Two contexts of a ring of four; node 3 is missing from the first."""
+  rng = np.random.default_rng(0)
+  count = np.array([[[2, 2, 1, 0], [1, 1, 1, 0]], [[3, 2, 1, 2], [1, 2, 3, 2]]])
+  sums = rng.standard_normal((2, 1, 2, 2, 4, 7)) * count[None, None, ..., None]
+  flat = sums.reshape(2, 1, 2, 8, 7)
+  products = (flat @ np.swapaxes(flat, -1, -2)).reshape(2, 1, 2, 2, 4, 2, 4)
+  products = products.astype(np.float32)
+  data = xr.Dataset(
+    {
+      "gram": (
+        ("layer", "window", "context", "group", "node", "group_", "node_"),
+        products,
+      ),
+      "count": (("window", "context", "group", "node"), count[None]),
+      "nodes": (("walk", "time"), WALKS),
+    },
+    {"layer": [0, 1], "window": [5], "context": [4, 8]},
+    {"graph": "ring:4", "report_layer": 1},
+  )
+  run_folder.write_measurements(
+    tmp_path / run_folder.MEASUREMENTS, {"ring:4": data}
+  )
+  means = sums[:, 0, 1].sum(axis=1) / count[1].sum(axis=0)[:, None]
+  return tmp_path, means
+
+
+@pytest.mark.parametrize("layer", [None, 0])
+def test_start_and_edges_of_a_run(folder, layer):
+  path, means = folder
+  measured = energy_minimization.run(
+    energy_minimization.Settings(
+      graphs=("ring:4",),
+      eps=(1.5, 1.0),
+      steps=3,
+      start=str(path),
+      start_layer=layer,
+      laplacian="shown:5",
+    )
+  )["ring:4"]
+  rows = means[1 if layer is None else layer]
+  shown = laplacians.matrix(laplacians.shown(WALKS, 4, 5))
+  np.testing.assert_allclose(
+    measured.energy.values[0, 0], np.trace(rows.T @ shown @ rows), rtol=1e-5
+  )
+
+
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    ({"start_layer": 7}, "start_layer"),
+    ({"graphs": ("ring:5",)}, "it holds ring:4"),
+    ({"graphs": ()}, "no graph"),
+    ({"laplacian": "shown:9"}, "outside a walk"),
+    ({"laplacian": "shown"}, "combinatorial, normalised"),
+  ],
+)
+def test_refusals(folder, change, message):
+  settings = {"graphs": ("ring:4",), "start": str(folder[0])} | change
+  with pytest.raises(errors.InputError, match=message):
+    energy_minimization.run(energy_minimization.Settings(**settings))

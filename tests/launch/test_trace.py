@@ -19,7 +19,7 @@ SMALL = (
   "--batch_size=2",
   "--context=90",
   "--windows=20,50",
-  "--resamples=20",
+  "--resamples=40",
 )
 KEYS = (
   "accuracy_full accuracy_restricted energy_edge energy_frobenius "

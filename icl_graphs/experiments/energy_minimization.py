@@ -10,19 +10,27 @@ import dataclasses
 import pathlib
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 
 from icl_graphs import errors
-from icl_graphs.analysis import gram, pca, recordings
+from icl_graphs.analysis import gram, recordings
 from icl_graphs.engine import parallel
 from icl_graphs.report import minimization_figures, run_folder, wording
 from icl_graphs.tasks import graphs, walks
-from icl_graphs.theory import energy_minimization, laplacians, spectral
+from icl_graphs.theory import (
+  energy_minimization,
+  laplacians,
+  sparse_modes,
+  spectral,
+)
 
 TRAJECTORY = "trajectory.nc"
 GAUSSIAN, SHOWN = "gaussian", "shown"
 _CONVERGED = 1e-3
+# Beyond, a matrix over nodes is slower than a list of edges.
+_MOST_DENSE = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +68,14 @@ def run(settings: Settings) -> dict[str, xr.Dataset]:
   if not settings.graphs:
     raise errors.InputError("no graph is given")
   parsed = {spec: graphs.parse(spec) for spec in settings.graphs}
-  matrices = {
-    spec: _laplacian(settings, graph) for spec, graph in parsed.items()
+  large = any(graph.n > _MOST_DENSE for graph in parsed.values())
+  if large and len(parsed) > 1:
+    raise errors.InputError(
+      f"a graph of more than {_MOST_DENSE} nodes goes alone; give one --graph"
+    )
+  operators = {
+    spec: _edges(settings, graph) if large else _laplacian(settings, graph)
+    for spec, graph in parsed.items()
   }
   size = max(graph.n for graph in parsed.values())
   rows = [_start(settings, graph) for graph in parsed.values()]
@@ -71,7 +85,9 @@ def run(settings: Settings) -> dict[str, xr.Dataset]:
     place[:, : one.shape[1], : one.shape[2]] = one
   devices = parallel.local_devices(settings.devices)
   found = energy_minimization.minimise(
-    laplacians.padded(list(matrices.values())),
+    jax.tree.map(lambda leaf: leaf[None], operators[settings.graphs[0]])
+    if large
+    else laplacians.padded(list(operators.values())),
     starts,
     settings.eps,
     energy_minimization.log_steps(settings.steps, settings.records),
@@ -82,7 +98,7 @@ def run(settings: Settings) -> dict[str, xr.Dataset]:
   return {
     spec: _dataset(
       graph,
-      matrices[spec],
+      operators[spec],
       settings.eps,
       found.steps,
       found.energy[index],
@@ -117,6 +133,17 @@ def _laplacian(settings: Settings, graph: graphs.Graph) -> np.ndarray:
     np.asarray(walk), graph.n, int(length), weights or "counts"
   )
   return laplacians.matrix(shown)
+
+
+def _edges(settings: Settings, graph: graphs.Graph) -> laplacians.Edges:
+  if settings.laplacian not in laplacians.KINDS:
+    raise errors.InputError(
+      f"{graph.spec} has more than {_MOST_DENSE} nodes, where the Laplacian "
+      f"can be {' or '.join(laplacians.KINDS)}, not {settings.laplacian}"
+    )
+  return laplacians.edges(
+    graph.arcs, graph.weights, graph.n, settings.laplacian
+  )
 
 
 def _start(settings: Settings, graph: graphs.Graph) -> np.ndarray:
@@ -188,9 +215,15 @@ def _early_rows(settings: Settings, graph: graphs.Graph) -> np.ndarray:
 
 
 def _dataset(graph, laplacian, eps, steps, energy, rows) -> xr.Dataset:
-  modes = spectral.modes(laplacian)
+  if isinstance(laplacian, laplacians.Edges):
+    # Further modes than needed: an eigenspace should be there as a whole.
+    modes = sparse_modes.lowest_modes(laplacian, len(eps) + 16)
+  else:
+    modes = spectral.modes(laplacian)
   rows = rows.astype(np.float64)
-  products = gram.from_rows(rows[0])
+  centred = rows[0] - rows[0].mean(axis=1, keepdims=True)
+  left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+  scores = (left * sizes[:, None])[..., :3]
   cosines = [
     spectral.principal_cosines(last, modes, len(eps)) for last in rows[:, -1]
   ]
@@ -199,7 +232,7 @@ def _dataset(graph, laplacian, eps, steps, energy, rows) -> xr.Dataset:
       "energy": (("restart", "step"), energy),
       "scores": (
         ("step", "node", "pc"),
-        pca.scores(pca.axes(products), min(3, graph.n)),
+        scores,
       ),
       "embedding": (
         ("node", "mode"),

@@ -6,8 +6,8 @@ import pathlib
 
 import matplotlib
 from matplotlib import axes as mpl_axes
+from matplotlib import collections, ticker
 from matplotlib import figure as mpl_figure
-from matplotlib import ticker
 import numpy as np
 import xarray as xr
 
@@ -123,9 +123,9 @@ def _energy(axis, steps, energies, least, marked) -> None:
       f"closed form {wording.number(least)}",
       (0.02, least),
       xycoords=("axes fraction", "data"),
-      xytext=(0, -4),
+      xytext=(0, 3),
       textcoords="offset points",
-      va="top",
+      va="bottom",
       fontsize=7.5,
     )
     low, high = axis.get_ylim()
@@ -165,6 +165,19 @@ def _spectrum(axis, data) -> None:
   axis.set_ylim(0, max(parts.max(), 1e-12) * 1.15)
 
 
+def _mesh(axis, edges, points, colours) -> None:
+  """A graph too large for names: its edges, coloured by place."""
+  low, high = points.min(axis=0), points.max(axis=0)
+  points = (points - (low + high) / 2) / ((high - low).max() / 2 or 1.0)
+  axis.add_collection(
+    collections.LineCollection(
+      points[edges],
+      colors=[colours[first] for first in edges[:, 0]],
+      linewidths=0.8 if len(points) < 1000 else 0.25,
+    )
+  )
+
+
 def _columns(
   steps: np.ndarray, energies: np.ndarray, least: float
 ) -> np.ndarray:
@@ -188,8 +201,6 @@ def _pictures(lower, data, columns) -> None:
   turns = alignment.rotations(every[None], positions, 0)[0]
   colours = palette.by_place(positions)
   names = [str(name) for name in data.node.values]
-  if len(names) > _MOST_NAMES:
-    names = [""] * len(names)
   arcs, directed = data.arc.values, bool(data.attrs["directed"])
   drawing = _Drawing(
     names, arcs if directed else arcs[arcs[:, 0] < arcs[:, 1]], directed
@@ -205,7 +216,10 @@ def _pictures(lower, data, columns) -> None:
   ):
     axis.axis("on")
     gallery.frame(axis)
-    gallery.picture(axis, drawing, points @ turn, colours, known)
+    if len(names) > _MOST_NAMES:
+      _mesh(axis, drawing.edges, points @ turn, colours)
+    else:
+      gallery.picture(axis, drawing, points @ turn, colours, known)
     axis.set_title(title)
   axes[-1].spines[:].set_color(_ORANGE)
   axes[-1].spines[:].set_linewidth(1.4)

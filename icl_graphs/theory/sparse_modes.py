@@ -85,7 +85,9 @@ def lowest_modes(
       f"the {count} lowest modes did not converge (residual {residual:.1e}); "
       "ask for fewer or more of them"
     )
-  values, vectors = values[:count], vectors[:, :count]
+  values, vectors = values[:count].copy(), vectors[:, :count]
+  # As in `spectral.modes`: the graph is connected.
+  values[0] = 0
   near = max(1e-6 * values[-1], 4 * float(np.finfo(dtype).eps) * top)
   space = np.concatenate([[0], np.cumsum(np.diff(values) > near)])
   return spectrum.Modes(values, vectors, space)

@@ -1,5 +1,7 @@
 """Minimising from what a model showed early in its context."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -58,6 +60,27 @@ def test_start_and_edges_of_a_run(folder, layer):
   np.testing.assert_allclose(
     measured.energy.values[0, 0], np.trace(rows.T @ shown @ rows), rtol=1e-5
   )
+
+
+def test_large_graphs_go_by_their_edges(monkeypatch, tmp_path):
+  monkeypatch.setattr(energy_minimization, "_MOST_DENSE", 50)
+  settings = energy_minimization.Settings(
+    graphs=("grid:9x9",), width=5, restarts=1, steps=3000, dtype="float64"
+  )
+  measured = energy_minimization.run(settings)
+  summary = energy_minimization.summarise(measured)["grid:9x9"]
+  np.testing.assert_allclose(
+    summary["energy_final"], summary["energy_closed_form"], rtol=1e-5
+  )
+  assert summary["principal_cosines"].min() >= 0.9999
+  energy_minimization.write(tmp_path, measured, {"grid:9x9": summary})
+  assert (tmp_path / "grid-9x9_minimization.png").exists()
+  for change, message in (
+    ({"laplacian": "shown:9"}, "more than 50 nodes"),
+    ({"graphs": ("grid:9x9", "ring:5")}, "goes alone"),
+  ):
+    with pytest.raises(errors.InputError, match=message):
+      energy_minimization.run(dataclasses.replace(settings, **change))
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,8 @@ def main(_):
   words = tokenizer.vocabulary(described.vocab_size)
   own = trained_model.scores(
     out,
-    {
-      # Days and months mean something to the model; nouns do not.
-      trained_model.NOUNS: words[sum(mixture.CALENDAR_LENGTHS) :],
-      trained_model.HELD_OUT: tokenizer.held_out(described.vocab_size),
-    },
+    # Days and months mean something to the model; nouns do not.
+    words[sum(mixture.CALENDAR_LENGTHS) :],
     tuple(_SCORE_GRAPHS.value),
     settings,
   )

@@ -34,7 +34,6 @@ def write(
       minutes=record["seconds"] / 60,
       graphs=len(described.graphs),
       held_out=", ".join(f"`{spec}`" for spec in mixture.HELD_OUT),
-      held_words=", ".join(tokenizer.held_out(described.vocab_size)),
     ),
     _stages(described),
     score_tables.markdown(scores),
@@ -67,9 +66,6 @@ training are {held_out} and every hexagonal lattice. The graph of a sequence and
 the law of its steps may change on the way; what lies between two changes of the
 graph is a scene. In a share of the scenes days or months walk on their calendar
 ring, so that their order is known before any context.
-
-Held-out words: no scene of the training shows more than one of *{held_words}*.
-A graph that wears only these words is new in every pair of them.
 
 Rebuild with `python -m launch.train --task=walks --seed={seed} --out=DIR`.
 """

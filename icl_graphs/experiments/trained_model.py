@@ -4,7 +4,7 @@ The same instrument as the main job. Which word stands on which node matters to
 a small model, so every number is taken over several assignments of words.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 import dataclasses
 import json
 import pathlib
@@ -34,7 +34,7 @@ TARGETS = {
   "principal_cosine_2": (0.9, 1.0),
 }
 # Kinds of assignments. The first is what targets are about.
-NOUNS, PAPER, HELD_OUT = "nouns", "paper", "held_out"
+NOUNS, PAPER = "nouns", "paper"
 FILE = "scores.json"
 
 
@@ -57,7 +57,7 @@ class Settings:
 
 def scores(
   model: pathlib.Path,
-  drawn: Mapping[str, Sequence[str]],
+  nouns: Sequence[str],
   specs: tuple[str, ...],
   settings: Settings,
 ) -> dict[str, Any]:
@@ -65,8 +65,7 @@ def scores(
 
   Args:
     model: the folder.
-    drawn: kind of assignment to the words it is drawn from. A kind with fewer
-      words than a graph has nodes is left out there; `NOUNS` must have enough.
+    nouns: words that random assignments are drawn from.
     specs: graphs.
     settings: of the measurement.
 
@@ -74,8 +73,9 @@ def scores(
     "settings"; "report_layer": the hidden state that the main job reports by
     default; "graphs": graph to kind to both accuracies and "layers" (hidden
     state to measures). Every number is {"mean", "sd", "values"} over
-    assignments, with None where it is undefined. Beside the kinds given stands
-    `PAPER`: the words of the main job in their own order.
+    assignments, with None where it is undefined. The kinds are
+    `NOUNS`, random assignments, and `PAPER`, the words of the main job in
+    their own order.
 
   Raises:
     InputError: a graph, length or word the model cannot take.
@@ -96,7 +96,7 @@ def scores(
   token_ids = {
     spec: {
       kind: [words_lib.single_token_ids(tokenizer, words) for words in worn]
-      for kind, worn in _assigned(plan.layout.words, drawn, number).items()
+      for kind, worn in _assigned(plan.layout.words, nouns, number).items()
     }
     for spec, plan in prepared.plans.items()
   }
@@ -124,15 +124,12 @@ def scores(
 
 
 def _assigned(
-  published: tuple[str, ...], drawn: Mapping[str, Sequence[str]], number: int
+  published: tuple[str, ...], nouns: Sequence[str], number: int
 ) -> dict[str, list[tuple[str, ...]]]:
   """Kind to assignments; an assignment is the words of the nodes in order."""
   n = len(published)
-  found = {}
-  for kind, words in drawn.items():
-    if kind == NOUNS or n <= len(words):
-      found[kind] = [words_lib.drawn(words, n, seed) for seed in range(number)]
-  return found | {PAPER: [published]}
+  random = [words_lib.drawn(nouns, n, seed) for seed in range(number)]
+  return {NOUNS: random, PAPER: [published]}
 
 
 def renamed(

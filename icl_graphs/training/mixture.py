@@ -11,7 +11,6 @@ degree.
 """
 
 import dataclasses
-import functools
 from typing import NamedTuple
 
 import jax
@@ -234,11 +233,11 @@ def _scenes(key, table, mixture, batch, vocab_size, max_nodes) -> _Scenes:
   rows = table.degree.shape[1]
   start = tokenizer.first_word_id()
 
-  graph = jnp.where(calendar, ordinary + which, drawn)
-  assign = functools.partial(_assign, rows=rows, vocab_size=vocab_size)
-  shuffled = jax.vmap(jax.vmap(assign))(
-    random.split(keys[3], shape), table.nodes[graph]
-  )
+  def assign(key):
+    return random.permutation(key, vocab_size - start)[:rows] + start
+
+  draw_words = jax.vmap(jax.vmap(assign))
+  shuffled = draw_words(random.split(keys[3], shape))
   firsts = start + np.cumsum([0, *CALENDAR_LENGTHS])[:-1]
   in_order = jnp.asarray(firsts[:, None] + np.arange(rows), jnp.int32)
   words = jnp.where(calendar[..., None], in_order[which], shuffled)
@@ -263,17 +262,8 @@ def _scenes(key, table, mixture, batch, vocab_size, max_nodes) -> _Scenes:
   for which_law, least in enumerate((mixture.least_stay, mixture.least_more)):
     lowest = _between(random.fold_in(key, which_law), least, shape)
     strengths[which_law] = jnp.maximum(strengths[which_law], lowest)
+  graph = jnp.where(calendar, ordinary + which, drawn)
   return _Scenes(graph, words, kinds[0], *strengths)
-
-
-def _assign(key, nodes, rows, vocab_size):
-  """Words of one scene, one of them, on any node, of those held out."""
-  keys = random.split(key, 3)
-  start, held = tokenizer.first_word_id(), tokenizer.HELD_OUT_WORDS
-  words = random.permutation(keys[0], vocab_size - start - held)[:rows] + start
-  single = random.randint(keys[1], (), vocab_size - held, vocab_size)
-  node = random.randint(keys[2], (), 0, nodes)
-  return words.at[node].set(single)
 
 
 def _advance(state, scenes, pairs, time, change, law_change, draws, table):

@@ -15,8 +15,6 @@ SEPARATOR = "/"
 _SPECIAL = (BOS, UNKNOWN, SEPARATOR)
 # Walked in their own order in a share of the sequences.
 CALENDARS = ("days", "months")
-# The last words of the vocabulary: enough for a 4x4 grid.
-HELD_OUT_WORDS = 16
 _FILE = "tokenizer.json"
 _CONFIG_FILE = "tokenizer_config.json"
 
@@ -39,14 +37,6 @@ def vocabulary(size: int) -> tuple[str, ...]:
   if not len(known) - len(lists["nouns"]) <= count <= len(known):
     raise ValueError(f"no vocabulary of {size} tokens can be made")
   return tuple(known[:count])
-
-
-def held_out(size: int) -> tuple[str, ...]:
-  """Words of which training never shows two in one scene.
-
-  A graph that wears only these words is new in every pair of its words.
-  """
-  return vocabulary(size)[-HELD_OUT_WORDS:]
 
 
 def first_word_id() -> int:

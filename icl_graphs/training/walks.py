@@ -42,7 +42,7 @@ def describe() -> recipe.Recipe:
     graphs=mixture.graph_specs(),
     stages=(
       recipe.Stage(400, 160, 32, 30, _FIRST, known_only=False),
-      recipe.Stage(5000, 256, 16, 30, _THEN),
+      recipe.Stage(2500, 256, 16, 30, _THEN),
     ),
     tied=False,
     muon=True,

@@ -11,7 +11,7 @@ from icl_graphs.experiments import (
   trained_model,
 )
 from icl_graphs.tasks import words
-from icl_graphs.training import tokenizer, walks
+from icl_graphs.training import walks
 
 GOOD = {
   "energy_relative": 0.8,
@@ -44,7 +44,7 @@ def entry(accuracy=0.9, **changes):
 
 
 def of_seed(**changes):
-  kinds = {"nouns": entry(**changes), "paper": entry(), "held_out": entry()}
+  kinds = {"nouns": entry(**changes), "paper": entry()}
   rest = {"nouns": entry(), "paper": entry()}
   return {
     "settings": SETTINGS.__dict__,
@@ -77,10 +77,8 @@ def test_the_card_has_every_seed_graph_and_setting():
     "--seed=1",
     "| muon |",
     "trade-off",
-    *tokenizer.held_out(described.vocab_size),
   ):
     assert line in card, line
-  assert "`hex:3x3` | held out" not in card
   assert "None" not in score_tables.markdown(scores)
   assert len(model_card.curve(described, [2.0] * 50).axes) == 1
 
@@ -97,7 +95,7 @@ def scored(tiny_model):
   nouns = words.concept_words("nouns")
   return trained_model.scores(
     tiny_model,
-    {"nouns": nouns, "held_out": nouns[-6:]},
+    nouns,
     ("ring:6", "grid:3x3"),
     SETTINGS,
   )
@@ -144,10 +142,8 @@ def test_kinds_and_spread(scored):
   kinds = scored["graphs"]["ring:6"]
   assert {
     kind: len(found["accuracy_full"]["values"]) for kind, found in kinds.items()
-  } == {"nouns": 2, "held_out": 2, "paper": 1}
-  # Nine nodes cannot wear six words.
-  assert set(scored["graphs"]["grid:3x3"]) == {"nouns", "paper"}
-  energy = kinds["held_out"]["layers"]["2"]["energy_relative"]
+  } == {"nouns": 2, "paper": 1}
+  energy = kinds["nouns"]["layers"]["2"]["energy_relative"]
   assert energy["mean"] == pytest.approx(np.mean(energy["values"]))
   assert energy["sd"] == pytest.approx(np.std(energy["values"], ddof=1))
   assert len(set(energy["values"])) == 2

@@ -42,11 +42,11 @@ def test_the_folder_is_complete(trained):
   assert found["settings"]["assignments"] == 2
   assert found["report_layer"] == 2
   assert set(found["graphs"]) == {"grid:4x4", "hex:3x3"}
-  assert set(found["graphs"]["grid:4x4"]) == {"nouns", "held_out", "paper"}
+  assert set(found["graphs"]["grid:4x4"]) == {"nouns", "paper"}
   assert set(found["graphs"]["hex:3x3"]) == {"nouns", "paper"}
   assert set(found["graphs"]["grid:4x4"]["nouns"]["layers"]) == {"1", "2"}
   card = (trained / "README.md").read_text()
-  assert "| `grid:4x4` | held out, at random | 2 |" in card
+  assert "| `grid:4x4` | nouns at random | 2 |" in card
 
 
 def test_a_finished_folder_is_only_scored_again(trained, tmp_path):

@@ -52,8 +52,9 @@ def ranking(compared: xr.Dataset) -> list[Rank]:
 
   Returns:
     Verdicts: the best; not told apart from it, where the interval of the paired
-    difference reaches below `MARGIN`; behind it; unsupported, where relabelled nodes do as
-    well (p above `SUPPORT_LEVEL`) or the interval reaches a flat spectrum.
+    difference reaches below `MARGIN`; behind it; unsupported, where relabelled
+    nodes do as well (p above `SUPPORT_LEVEL`) or the interval reaches a flat
+    spectrum.
   """
   cell = compared.sel(
     layer=compared.attrs["report_layer"], window=compared.attrs["report_window"]

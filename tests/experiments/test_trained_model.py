@@ -176,5 +176,5 @@ def test_scores_of_other_seeds_must_be_alike(tmp_path):
 def test_more_nodes_than_nouns_are_refused(tiny_model):
   with pytest.raises(errors.InputError, match="cannot be drawn from 3"):
     trained_model.scores(
-      tiny_model, {"nouns": ("apple", "bird", "car")}, ("ring:5",), SETTINGS
+      tiny_model, ("apple", "bird", "car"), ("ring:5",), SETTINGS
     )

@@ -12,7 +12,9 @@ from icl_graphs.models import host_arrays
 def test_allocation_is_aligned(shape, dtype):
   array = host_arrays.empty(shape, dtype)
   assert array.shape == shape and array.dtype.name == dtype
-  assert array.flags.c_contiguous and array.ctypes.data % 64 == 0
+  assert array.flags.c_contiguous
+  # numpy gives an array without entries any address.
+  assert array.ctypes.data % 64 == 0 or not array.size
 
 
 # Sizes on both sides of the tiles', and not their multiples.

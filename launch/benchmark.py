@@ -45,8 +45,6 @@ def main(_):
     },
   )
   baseline = _torch_baseline() if _TORCH.value else None
-  # A CPU stays one device: as several it can hang in this program, see the
-  # build notes.
   devices = jax.local_devices()
   mesh = jax.sharding.Mesh(np.array(devices), ("data",))
   print(

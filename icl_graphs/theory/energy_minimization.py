@@ -137,28 +137,54 @@ def minimise(
     cast = functools.partial(jnp.asarray, dtype=dtype)
     graph = jnp.asarray(np.repeat(np.arange(graphs), restarts), jnp.int32)
     shared = _basis(laplacian, nodes) if flow else laplacian
-    found = _solve(
-      jax.tree.map(
-        lambda leaf: (
-          cast(leaf, dtype=jnp.int32) if leaf.dtype.kind == "i" else cast(leaf)
-        ),
-        shared,
+    shared = jax.tree.map(
+      lambda leaf: (
+        cast(leaf, dtype=jnp.int32) if leaf.dtype.kind == "i" else cast(leaf)
       ),
-      cast(rates),
+      shared,
+    )
+    energy, rows = _spread(
+      (shared, cast(rates)),
       (graph, cast(floors), cast(starts.reshape(-1, *starts.shape[2:]))),
-      jnp.asarray(until, jnp.int32),
-      None if tolerance is None else cast(tolerance),
+      (
+        jnp.asarray(until, jnp.int32),
+        None if tolerance is None else cast(tolerance),
+      ),
+      mesh,
       optimiser=optimiser,
       flow=flow,
-      mesh=mesh,
     )
-    energy, rows = jax.tree.map(np.asarray, found)
   lead = (restarts,) if single else (graphs, restarts)
   return Trajectory(
     until,
     energy.reshape(*lead, len(until)),
     rows.reshape(*lead, *rows.shape[1:]),
   )
+
+
+def _spread(graphs, problems, schedule, mesh, **static):
+  """`_solve` on the devices of a mesh, numpy.
+
+  The devices of one CPU share a pool of threads, and batched LAPACK calls wait
+  inside it for other threads of the pool: running together, as many devices as
+  threads would wait forever. They take turns, which costs nothing, because a
+  single one uses the whole pool.
+  """
+  devices = [] if mesh is None else list(mesh.devices.flat)
+  if len(devices) < 2 or devices[0].platform != "cpu":
+    found = _solve(*graphs, problems, *schedule, mesh=mesh, **static)
+    return jax.tree.map(np.asarray, found)
+  total = problems[0].shape[0]
+  size = -(-total // len(devices))
+  parts = []
+  for device, start in zip(devices, range(0, total, size), strict=False):
+    index = np.minimum(np.arange(start, start + size), total - 1)
+    part = jax.tree.map(lambda leaf, index=index: leaf[index], problems)
+    arguments = jax.device_put((*graphs, part, *schedule), device)
+    parts.append(
+      jax.tree.map(np.asarray, _solve(*arguments, mesh=None, **static))
+    )
+  return [np.concatenate(leaves)[:total] for leaves in zip(*parts, strict=True)]
 
 
 @functools.partial(jax.jit, static_argnames=("optimiser", "flow", "mesh"))

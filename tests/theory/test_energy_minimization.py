@@ -1,6 +1,9 @@
 """Projected descent ends at the closed form, from any start, on any graph."""
 
 import functools
+import os
+import subprocess
+import sys
 
 import hypothesis
 from hypothesis import strategies as st
@@ -268,6 +271,56 @@ def test_devices_change_nothing():
     alone, split = run(), run(mesh=mesh)
     np.testing.assert_allclose(split.energy, alone.energy, rtol=1e-10)
     np.testing.assert_allclose(gram(split.rows), gram(alone.rows), atol=1e-9)
+
+
+def test_many_restarts_on_as_many_devices_as_threads():
+  """Batches large enough for LAPACK to wait for other threads of the pool."""
+  program = """
+import os
+os.environ["NPROC"] = "2"
+import jax
+jax.config.update("jax_num_cpu_devices", 2)
+import numpy as np
+from icl_graphs.tasks import graphs
+from icl_graphs.theory import energy_minimization, laplacians
+grid = laplacians.matrix(graphs.parse("grid:4x4").adjacency)
+found = energy_minimization.minimise(
+  grid,
+  energy_minimization.gaussian_starts(0, 256, 16, 64),
+  (1.5, 1.25, 1.0),
+  (0, 100),
+  mesh=jax.sharding.Mesh(np.array(jax.devices()), ("data",)),
+)
+print(len(jax.devices()), found.energy.shape)
+"""
+  done = subprocess.run(
+    [sys.executable, "-c", program],
+    capture_output=True,
+    text=True,
+    timeout=300,
+    env={**os.environ, "XLA_FLAGS": ""},
+  )
+  assert done.stdout == "2 (256, 2)\n", done.stderr[-2000:]
+
+
+def test_one_program_over_a_mesh():
+  """What accelerators run: problems split inside one program."""
+  mesh = jax.sharding.Mesh(np.array(jax.devices()), (minimization.AXIS,))
+  starts = minimization.gaussian_starts(0, 3, 16, 4).astype(np.float32)
+  values, vectors = minimization._basis(laplacian("grid:4x4")[None], [16])
+  # Few enough problems for LAPACK to stay on its thread; see `_spread`.
+  found = [
+    minimization._solve(
+      *((jnp.float32(values), jnp.float32(vectors)), jnp.float32([0.1])),
+      (jnp.zeros(3, jnp.int32), jnp.float32([EPS] * 3), jnp.asarray(starts)),
+      *(jnp.asarray([0, 5, 60], jnp.int32), None),
+      optimiser=None,
+      flow=True,
+      mesh=one,
+    )
+    for one in (None, mesh)
+  ]
+  np.testing.assert_allclose(*(energy for energy, _ in found), rtol=1e-5)
 
 
 def test_starts_without_full_rank():

@@ -1,71 +1,89 @@
 """Measures speed: python -m launch.benchmark --what=minimization
 
-Compares 4,096 restarts of 1,000 steps on a 4 x 4 grid (64 dimensions) in one
-call with batched torch (from the tests, where torch is a requirement) and with
-numpy restart by restart.
+Every benchmark runs its rivals in turns and prints medians with their range;
+--out saves them as benchmark.json. Comparisons with torch come from the tests,
+where torch is a requirement: they need a checkout and requirements-test.txt.
+
+  minimization  4,096 restarts of 1,000 steps on a 4 x 4 grid (64 dimensions) in
+                one call, batched torch, and numpy restart by restart
 """
 
 import dataclasses
 import importlib
+import types
 
 from absl import flags
-import jax
-import numpy as np
 
 from icl_graphs import errors
-from icl_graphs.experiments import speed
+from icl_graphs.experiments.speed import minimization, timing
 from icl_graphs.report import run_folder
 from launch import program
 
+# Benchmark, and the module of its rivals in torch.
+_TOPICS = {"minimization": (minimization, "tests.theory.torch_baseline")}
+
+
+def _define_options() -> list[str]:
+  """A flag per option; benchmarks share those of one name."""
+  options: dict[str, list[tuple[str, dataclasses.Field]]] = {}
+  for topic, (module, _) in _TOPICS.items():
+    for field in dataclasses.fields(module.Settings):
+      if "help" in field.metadata:
+        options.setdefault(field.name, []).append((topic, field))
+  for name, uses in options.items():
+    text = " ".join(
+      f"{topic}: {field.metadata['help']} Default: {field.default}."
+      for topic, field in uses
+    )
+    kind = uses[0][1].type
+    if kind in (int, int | None):
+      flags.DEFINE_integer(name, None, text, lower_bound=1)
+    elif kind is bool:
+      flags.DEFINE_bool(name, None, text)
+    else:
+      flags.DEFINE_string(name, None, text)
+  return list(options)
+
+
 _WHAT = flags.DEFINE_enum(
-  "what", None, ["minimization"], "What to measure.", required=True
+  "what", "minimization", list(_TOPICS), "What to measure."
 )
 _OUT = flags.DEFINE_string("out", None, "Folder for benchmark.json.")
 _TORCH = flags.DEFINE_bool("torch", True, "Compare with torch.")
-_DEFAULT = speed.Minimization()
-for _field, _text in (
-  ("restarts", "Restarts in one call."),
-  ("steps", "Steps of descent."),
-  ("repeats", "Interleaved repeats."),
-  ("torch_steps", "Steps measured in torch, then scaled."),
-  ("numpy_restarts", "Restarts measured in numpy, then scaled."),
-  ("numpy_steps", "Steps measured in numpy, then scaled."),
-):
-  flags.DEFINE_integer(_field, getattr(_DEFAULT, _field), _text, lower_bound=1)
+_OPTIONS = _define_options()
 
 
 def main(_):
   out = None if _OUT.value is None else run_folder.open_folder(_OUT.value)
-  settings = dataclasses.replace(
-    _DEFAULT,
-    **{
-      field.name: flags.FLAGS[field.name].value
-      for field in dataclasses.fields(_DEFAULT)
-      if field.name in flags.FLAGS
-    },
-  )
-  baseline = _torch_baseline() if _TORCH.value else None
-  devices = jax.local_devices()
-  mesh = jax.sharding.Mesh(np.array(devices), ("data",))
-  print(
-    f"{settings.restarts:,} restarts x {settings.steps:,} steps on "
-    f"{settings.graph}, {settings.width} dimensions, float32, "
-    f"{len(devices)} x {devices[0].device_kind}"
-  )
-  timings = speed.minimization(settings, baseline, mesh)
-  print(speed.table(timings))
+  module, baseline = _TOPICS[_WHAT.value]
+  settings = _settings(module)
+  result = module.measure(settings, _import(baseline) if _TORCH.value else None)
+  print(timing.table(result.rows))
+  for note in result.notes:
+    print(note)
   if out is not None:
-    content = dataclasses.asdict(settings) | {
-      one.name: {"median": one.median, "seconds": one.seconds}
-      | ({"scaled_by": one.scale} if one.scale != 1 else {})
-      for one in timings
-    }
+    content = dataclasses.asdict(settings) | dict(result.content)
+    content["rows"] = timing.as_dict(result.rows)
     run_folder.write_json(out / "benchmark.json", run_folder.describe(content))
 
 
-def _torch_baseline():
+def _settings(module: types.ModuleType):
+  """The settings of a benchmark, as flags change them."""
+  known = {field.name for field in dataclasses.fields(module.Settings)}
+  given = {
+    name: flags.FLAGS[name].value
+    for name in _OPTIONS
+    if flags.FLAGS[name].value is not None
+  }
+  for name in given:
+    if name not in known:
+      raise errors.InputError(f"--{name} is not for --what={_WHAT.value}")
+  return dataclasses.replace(module.Settings(), **given)
+
+
+def _import(baseline: str) -> types.ModuleType:
   try:
-    return importlib.import_module("tests.theory.torch_baseline")
+    return importlib.import_module(baseline)
   except ImportError as error:
     raise errors.InputError(
       "the comparison with torch needs requirements-test.txt and a checkout "

@@ -72,17 +72,3 @@ def test_refuses_with_status_2(tmp_path, flag, message):
   assert message in refused.stderr
   assert "Traceback" not in refused.stderr
   assert not (out / "summary.json").exists()
-
-
-def test_benchmark(tmp_path):
-  done = launch(
-    "benchmark",
-    *("--what=minimization", "--restarts=8", "--repeats=1"),
-    *("--torch_steps=100", "--numpy_restarts=1", "--numpy_steps=100"),
-    f"--out={tmp_path}",
-  )
-  assert done.returncode == 0, done.stderr
-  content = json.loads((tmp_path / "benchmark.json").read_text())
-  assert content["torch, batched"]["scaled_by"] == 10
-  assert content["numpy, one by one"]["scaled_by"] == 80
-  assert "icl_graphs" in done.stdout

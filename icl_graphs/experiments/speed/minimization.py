@@ -1,23 +1,19 @@
-"""How fast things are, beside what one would otherwise use.
-
-Runs of the rivals are interleaved, so that a machine that slows down slows all
-of them; medians and ratios are reported. What is too slow to run in full is
-measured on a part and scaled, and says so.
-"""
+"""Energy minimisation: many restarts in one call, beside torch and numpy."""
 
 import dataclasses
-import time
 import types
 
+import jax
 from jax import sharding
 import numpy as np
 
+from icl_graphs.experiments.speed import timing
 from icl_graphs.tasks import graphs
 from icl_graphs.theory import energy_minimization, laplacians, spectral
 
 
 @dataclasses.dataclass(frozen=True)
-class Minimization:
+class Settings:
   """What the benchmark of energy minimisation does.
 
   Torch runs all restarts for `torch_steps` steps (every step costs the same
@@ -26,46 +22,41 @@ class Minimization:
   """
 
   graph: str = "grid:4x4"
-  restarts: int = 4096
-  steps: int = 1000
+  restarts: int = timing.option(4096, "Restarts in one call.")
+  steps: int = timing.option(1000, "Steps of descent.")
   width: int = 64
   eps: tuple[float, ...] = (1.5, 1.25, 1.0)
   rate: float = 0.1
-  repeats: int = 5
-  torch_steps: int = 100
-  numpy_restarts: int = 2
-  numpy_steps: int = 1000
+  repeats: int = timing.option(5, "Interleaved repeats.")
+  torch_steps: int = timing.option(100, "Steps measured in torch, then scaled.")
+  numpy_restarts: int = timing.option(
+    2, "Restarts measured in numpy, then scaled."
+  )
+  numpy_steps: int = timing.option(
+    1000, "Steps measured in numpy, then scaled."
+  )
   seed: int = 0
 
 
-@dataclasses.dataclass(frozen=True)
-class Timing:
-  """Seconds of every repeat, scaled by `scale` to the whole job."""
-
-  name: str
-  seconds: tuple[float, ...]
-  scale: float = 1.0
-
-  @property
-  def median(self) -> float:
-    return float(np.median(self.seconds)) * self.scale
-
-
-def minimization(
-  settings: Minimization,
-  baseline: types.ModuleType | None,
-  mesh: sharding.Mesh | None,
-) -> list[Timing]:
+def measure(
+  settings: Settings, baseline: types.ModuleType | None
+) -> timing.Result:
   """Times this package, torch and numpy on the same restarts.
 
   Args:
     settings: how much of what.
     baseline: the torch version, `energies` and `choose_threads`; or None.
-    mesh: devices for this package.
 
   Raises:
     AssertionError: one of them does not end where the theory says.
   """
+  devices = jax.local_devices()
+  mesh = sharding.Mesh(np.array(devices), ("data",))
+  print(
+    f"{settings.restarts:,} restarts x {settings.steps:,} steps on "
+    f"{settings.graph}, {settings.width} dimensions, float32, "
+    f"{len(devices)} x {devices[0].device_kind}"
+  )
   laplacian = laplacians.matrix(graphs.parse(settings.graph).adjacency)
   starts = energy_minimization.gaussian_starts(
     settings.seed, settings.restarts, len(laplacian), settings.width
@@ -96,26 +87,20 @@ def minimization(
     _check("numpy", np.array(last), least, settings.numpy_steps)
 
   whole = settings.restarts * settings.steps
-  rivals = [("icl_graphs", ours, 1.0)]
-  if baseline is not None:
-    rivals.append(
-      ("torch, batched", torch, settings.steps / settings.torch_steps)
-    )
   part = settings.numpy_restarts * settings.numpy_steps
-  rivals.append(("numpy, one by one", numpy, whole / part))
-  # Compilation and first touches are not timed.
-  ours()
+  rivals = [timing.Rival("icl_graphs", ours, whole)]
   if baseline is not None:
     baseline.choose_threads(laplacian, starts, settings.eps, settings.rate)
-  seconds = {name: [] for name, _, _ in rivals}
-  for _ in range(settings.repeats):
-    for name, run, _ in rivals:
-      begin = time.perf_counter()
-      run()
-      seconds[name].append(time.perf_counter() - begin)
-  return [
-    Timing(name, tuple(seconds[name]), scale) for name, _, scale in rivals
-  ]
+    scale = settings.steps / settings.torch_steps
+    rivals.append(
+      timing.Rival("torch, batched", torch, whole, scale, warm_ups=0)
+    )
+  rivals.append(
+    timing.Rival("numpy, one by one", numpy, whole, whole / part, warm_ups=0)
+  )
+  return timing.Result(
+    timing.interleave(rivals, settings.repeats, unit="steps")
+  )
 
 
 def _check(name, energies, least, steps) -> None:
@@ -139,17 +124,3 @@ def _numpy_energy(laplacian, start, settings) -> float:
     factor = np.maximum(floors / sizes - 1, 0)
     rows = rows + (vectors * factor) @ (vectors.T @ rows)
   return float(np.sum(rows * (laplacian @ rows)))
-
-
-def table(timings: list[Timing]) -> str:
-  """A line per rival: median, range, ratio to the first."""
-  first = timings[0].median
-  lines = []
-  for one in timings:
-    low, high = (f(one.seconds) * one.scale for f in (min, max))
-    note = f"  (scaled by {one.scale:,.0f})" if one.scale != 1 else ""
-    lines.append(
-      f"{one.name:<20}{one.median:>10.2f} s  [{low:.2f}, {high:.2f}]"
-      f"{one.median / first:>10.1f}x{note}"
-    )
-  return "\n".join(lines)

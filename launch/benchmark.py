@@ -1,9 +1,11 @@
-"""Measures speed: python -m launch.benchmark --what=minimization
+"""Measures speed: python -m launch.benchmark
 
 Every benchmark runs its rivals in turns and prints medians with their range;
 --out saves them as benchmark.json. Comparisons with torch come from the tests,
 where torch is a requirement: they need a checkout and requirements-test.txt.
 
+  model         a pass over walks, bare and with its useful output, beside
+                transformers; utilisation, memory, loading and compiling
   minimization  4,096 restarts of 1,000 steps on a 4 x 4 grid (64 dimensions) in
                 one call, batched torch, and numpy restart by restart
 """
@@ -15,12 +17,15 @@ import types
 from absl import flags
 
 from icl_graphs import errors
-from icl_graphs.experiments.speed import minimization, timing
+from icl_graphs.experiments.speed import minimization, model, timing
 from icl_graphs.report import run_folder
 from launch import program
 
 # Benchmark, and the module of its rivals in torch.
-_TOPICS = {"minimization": (minimization, "tests.theory.torch_baseline")}
+_TOPICS = {
+  "model": (model, "tests.speed.torch_model"),
+  "minimization": (minimization, "tests.theory.torch_baseline"),
+}
 
 
 def _define_options() -> list[str]:
@@ -45,9 +50,7 @@ def _define_options() -> list[str]:
   return list(options)
 
 
-_WHAT = flags.DEFINE_enum(
-  "what", "minimization", list(_TOPICS), "What to measure."
-)
+_WHAT = flags.DEFINE_enum("what", "model", list(_TOPICS), "What to measure.")
 _OUT = flags.DEFINE_string("out", None, "Folder for benchmark.json.")
 _TORCH = flags.DEFINE_bool("torch", True, "Compare with torch.")
 _OPTIONS = _define_options()
@@ -57,13 +60,15 @@ def main(_):
   out = None if _OUT.value is None else run_folder.open_folder(_OUT.value)
   module, baseline = _TOPICS[_WHAT.value]
   settings = _settings(module)
-  result = module.measure(settings, _import(baseline) if _TORCH.value else None)
+  result = module.measure(settings, _import(baseline))
   print(timing.table(result.rows))
   for note in result.notes:
     print(note)
   if out is not None:
     content = dataclasses.asdict(settings) | dict(result.content)
     content["rows"] = timing.as_dict(result.rows)
+    for name, write in result.files.items():
+      write(out / name)
     run_folder.write_json(out / "benchmark.json", run_folder.describe(content))
 
 
@@ -81,7 +86,9 @@ def _settings(module: types.ModuleType):
   return dataclasses.replace(module.Settings(), **given)
 
 
-def _import(baseline: str) -> types.ModuleType:
+def _import(baseline: str | None) -> types.ModuleType | None:
+  if baseline is None or not _TORCH.value:
+    return None
   try:
     return importlib.import_module(baseline)
   except ImportError as error:

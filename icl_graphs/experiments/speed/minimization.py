@@ -1,6 +1,7 @@
 """Energy minimisation: many restarts in one call, beside torch and numpy."""
 
 import dataclasses
+import functools
 import types
 
 import jax
@@ -88,19 +89,16 @@ def measure(
 
   whole = settings.restarts * settings.steps
   part = settings.numpy_restarts * settings.numpy_steps
-  rivals = [timing.Rival("icl_graphs", ours, whole)]
+  rival = functools.partial(timing.Rival, units=whole, unit="steps")
+  rivals = [rival("icl_graphs", ours)]
   if baseline is not None:
     baseline.choose_threads(laplacian, starts, settings.eps, settings.rate)
     scale = settings.steps / settings.torch_steps
-    rivals.append(
-      timing.Rival("torch, batched", torch, whole, scale, warm_ups=0)
-    )
+    rivals.append(rival("torch, batched", torch, scale=scale, warm_ups=0))
   rivals.append(
-    timing.Rival("numpy, one by one", numpy, whole, whole / part, warm_ups=0)
+    rival("numpy, one by one", numpy, scale=whole / part, warm_ups=0)
   )
-  return timing.Result(
-    timing.interleave(rivals, settings.repeats, unit="steps")
-  )
+  return timing.Result(timing.interleave(rivals, settings.repeats))
 
 
 def _check(name, energies, least, steps) -> None:

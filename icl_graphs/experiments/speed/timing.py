@@ -8,6 +8,7 @@ measured on a part and scaled, and says so.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 import dataclasses
+import pathlib
 import time
 from typing import Any
 
@@ -26,6 +27,7 @@ class Rival:
     units: useful work of the whole job: tokens without padding, for instance.
     scale: the whole job is this many times what `run` does.
     warm_ups: runs before the clock starts.
+    unit: what `units` counts.
   """
 
   name: str
@@ -33,6 +35,7 @@ class Rival:
   units: float
   scale: float = 1.0
   warm_ups: int = 1
+  unit: str = "tokens"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Row:
     seconds: of every repeat, as measured.
     scale: the whole job is this many times what was measured.
     unit: what is counted.
+    extra: more that JSON shows of it.
   """
 
   name: str
@@ -52,6 +56,7 @@ class Row:
   seconds: tuple[float, ...]
   scale: float = 1.0
   unit: str = "tokens"
+  extra: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
   @property
   def median(self) -> float:
@@ -76,7 +81,9 @@ class Row:
       "median": self.median,
       "seconds": list(self.seconds),
     }
-    return content | ({"scaled_by": self.scale} if self.scale != 1 else {})
+    if self.scale != 1:
+      content["scaled_by"] = self.scale
+    return content | dict(self.extra)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +94,15 @@ class Result:
     rows: of all rivals; printed as a table, the first one as reference.
     content: what else JSON holds at the top level.
     notes: lines printed below the table.
+    files: name in the folder --out, and what writes it there.
   """
 
   rows: Sequence[Row]
   content: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   notes: Sequence[str] = ()
+  files: Mapping[str, Callable[[pathlib.Path], Any]] = dataclasses.field(
+    default_factory=dict
+  )
 
 
 def option(default: Any, text: str) -> Any:
@@ -102,15 +113,13 @@ def option(default: Any, text: str) -> Any:
 def interleave(
   rivals: Sequence[Rival],
   repeats: int,
-  unit: str = "tokens",
-  advance: Callable[[], Any] = lambda: None,
+  advance: Callable[[Rival], Any] = lambda rival: None,
 ) -> list[Row]:
   """Warms every rival up, then runs all of them in turn, `repeats` times.
 
   Args:
     rivals: in the order in which they take turns and are reported.
     repeats: of every rival.
-    unit: what `Rival.units` counts.
     advance: told of every run that ended, warm-ups included.
 
   Raises:
@@ -121,17 +130,17 @@ def interleave(
   for rival in rivals:
     for _ in range(rival.warm_ups):
       jax.block_until_ready(rival.run())
-      advance()
+      advance(rival)
   seconds = {rival.name: [] for rival in rivals}
   for _ in range(repeats):
     for rival in rivals:
       begin = time.perf_counter()
       jax.block_until_ready(rival.run())
       seconds[rival.name].append(time.perf_counter() - begin)
-      advance()
+      advance(rival)
   return [
-    Row(rival.name, rival.units, tuple(seconds[rival.name]), rival.scale, unit)
-    for rival in rivals
+    Row(r.name, r.units, tuple(seconds[r.name]), r.scale, r.unit)
+    for r in rivals
   ]
 
 
@@ -141,8 +150,8 @@ def as_dict(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
 
 
 def table(rows: Sequence[Row]) -> str:
-  """A line per row: seconds with range, rate, ratio to the first row's time."""
-  first = rows[0].median
+  """A line per row: seconds, rate, and time per unit beside the first row."""
+  first = rows[0].median / rows[0].units
   width = max(len(row.name) for row in rows) + 2
   lines = []
   for row in rows:
@@ -152,6 +161,6 @@ def table(rows: Sequence[Row]) -> str:
     lines.append(
       f"{row.name:<{width}}{row.median:>9.3g} s  {spread:<18}"
       f"{row.rate['median']:>13,.0f} {row.unit}/s"
-      f"{row.median / first:>9.2f}x time{note}"
+      f"{row.median / row.units / first:>9.3g}x time{note}"
     )
   return "\n".join(lines)

@@ -13,6 +13,10 @@ from icl_graphs.models import config as config_lib
 
 # Scores of a few blocks against all their keys are the largest arrays alive.
 QUERY_BLOCK = 256
+# On a CPU: scores of a block of queries of a few heads, which fit its caches.
+_CPU_QUERY_BLOCK = 128
+_CPU_SCORES = 2**20
+_CPU_MOST_BLOCKS = 32
 # Enough to save nearly half of the products; more would only be traced.
 _MOST_GROUPS = 16
 # What cuDNN's kernels take; Hopper's also take 256.
@@ -37,7 +41,11 @@ def check(
     return
   lacks = []
   kind = getattr(device, "device_kind", "")
-  if dtype == "float32":
+  if config.backend == "cpu":
+    if device.platform == "cpu":
+      return
+    lacks = [f"the device {device.platform}"]
+  elif dtype == "float32":
     lacks.append("float32 (choose --dtype=bfloat16)")
   if config.backend == "cudnn":
     if device.platform != "gpu":
@@ -87,8 +95,9 @@ def attention(
     window: how many positions are seen, the query's own included; None for all.
     softcap: c in c * tanh(score / c), applied before the mask; None without.
     precision: of the products when the inputs are float32.
-    backend: "reference" (everything, everywhere), "cudnn" or "tokamax"; see
-      `check` for what they lack. None falls back to another.
+    backend: "reference" (everything, everywhere), "cpu" (everything, for a
+      CPU's caches), "cudnn" or "tokamax"; see `check` for what they lack. None
+      falls back to another.
     query_block: queries whose scores exist at once (reference).
 
   Returns:
@@ -119,16 +128,15 @@ def attention(
       # Named, because the default may end in a full matrix of scores.
       implementation=("mosaic", "triton"),
     )
-  return _reference(
-    query,
-    key,
-    value,
-    scale=scale,
-    window=window,
-    softcap=softcap,
-    precision=precision,
-    query_block=query_block,
-  )
+  same = {
+    "scale": scale,
+    "window": window,
+    "softcap": softcap,
+    "precision": precision,
+  }
+  if backend == "cpu":
+    return _few_heads(query, key, value, **same)
+  return _reference(query, key, value, query_block=query_block, **same)
 
 
 def _reference(
@@ -185,6 +193,67 @@ def _reference(
   return mixed.reshape(batch, time, num_heads, head_size)
 
 
+def _few_heads(query, key, value, *, scale, window, softcap, precision):
+  """The same for a CPU: a loop over few heads whose scores stay in its caches.
+
+  Blocks of queries are written out, so that each has exactly the keys it may
+  see. Sums of exponentials divide the mixed values, not the weights.
+  """
+  batch, time, num_heads, head_size = query.shape
+  kv_heads = key.shape[2]
+  sharing = num_heads // kv_heads
+  block = -(-time // _CPU_MOST_BLOCKS // _CPU_QUERY_BLOCK) * _CPU_QUERY_BLOCK
+  block = min(time, max(block, _CPU_QUERY_BLOCK))
+  together = max(1, _CPU_SCORES // (sharing * block * time))
+  together = min(together, batch * kv_heads)
+  while batch * kv_heads % together:
+    together -= 1
+
+  def heads_first(array, per_head):
+    array = array.reshape(batch, time, kv_heads, per_head, head_size)
+    array = jnp.moveaxis(array, 1, 3)
+    return array.reshape(-1, together, per_head, time, head_size)
+
+  def mix(arrays):
+    queries, keys, values = arrays
+    keys, values = keys[:, 0], values[:, 0]
+    return jnp.concatenate(
+      [
+        one_block(queries, keys, values, start, min(start + block, time))
+        for start in range(0, time, block)
+      ],
+      axis=2,
+    )
+
+  def one_block(queries, keys, values, start, stop):
+    first = 0 if window is None else max(0, start - window + 1)
+    scores = products(
+      *("kgth,ksh->kgts", queries[:, :, start:stop], keys[:, first:stop]),
+      precision,
+    )
+    visible = causal_mask(start - first, stop - start, stop - first, window)
+    scores = _seen(scores, visible[None, None], scale, softcap)
+    weights = jnp.exp(scores - jnp.max(scores, axis=-1, keepdims=True))
+    total = jnp.sum(weights, axis=-1, keepdims=True)
+    mixed = jnp.einsum(
+      "kgts,ksh->kgth",
+      weights.astype(values.dtype),
+      values[:, first:stop],
+      precision=_precision(values, precision),
+      preferred_element_type=jnp.float32,
+    )
+    return (mixed / total).astype(values.dtype)
+
+  arrays = (
+    heads_first(query, sharing),
+    heads_first(key, 1),
+    heads_first(value, 1),
+  )
+  mixed = jax.lax.map(mix, arrays)
+  mixed = mixed.reshape(batch, kv_heads, sharing, time, head_size)
+  return jnp.moveaxis(mixed, 3, 1).reshape(query.shape)
+
+
 def _precision(array, precision):
   return precision if array.dtype == jnp.float32 else "default"
 
@@ -219,10 +288,15 @@ def softmax(
   softcap: float | None,
 ) -> Float[Array, "B K G T S"]:
   """Scaled, capped and masked scores as weights, float32."""
+  return jax.nn.softmax(_seen(scores, visible, scale, softcap), axis=-1)
+
+
+def _seen(scores, visible, scale, softcap):
+  """Scores as they enter the softmax."""
   scores *= scale
   if softcap is not None:
     scores = softcap * jnp.tanh(scores / softcap)
-  return jax.nn.softmax(jnp.where(visible, scores, -jnp.inf), axis=-1)
+  return jnp.where(visible, scores, -jnp.inf)
 
 
 def causal_mask(

@@ -18,7 +18,7 @@ NORM_ORDERS = ("round_first", "weight_first", "one_plus_weight")
 NORM_PLACEMENTS = ("pre", "post", "both")
 QK_NORMS = ("none", "head", "projection")
 PRECISIONS = ("default", "high", "highest")
-BACKENDS = ("reference", "cudnn", "tokamax")
+BACKENDS = ("reference", "cpu", "cudnn", "tokamax")
 
 # Beyond any real model; keeps a nonsensical file from exhausting the host.
 _MAX_SIZE = 2**31 - 1
@@ -188,7 +188,8 @@ class DecoderConfig:
     precision: of matrix products between float32 arrays. "highest" gives the
       same numbers on every device; "default" lets a GPU use tf32 and a TPU
       bfloat16 passes. Half precision weights are not affected.
-    backend: what computes attention; see `attention.attention`.
+    backend: what computes attention; see `attention.attention`. "cpu" also
+      takes everything else by as many tokens as a CPU's caches like.
 
   Raises:
     errors.InputError: a value that no model can have.

@@ -17,9 +17,12 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 from icl_graphs.models import attention, layers, rope
 from icl_graphs.models import cache as cache_lib
 from icl_graphs.models import config as config_lib
+from icl_graphs.models import step_cache
 
 Params = dict[str, Any]
 Observe = Callable[[Float[Array, "B T D"]], PyTree]
+# Products of more rows than this are slower on a CPU, and use more memory.
+_CPU_TOKENS = 1024
 
 
 class _Context(NamedTuple):
@@ -29,62 +32,74 @@ class _Context(NamedTuple):
     turn: rotation; None without rotary embedding.
     local_turn: that of sliding-window layers, where it differs.
     length, before: of a cache, see `cache.attend`; None without one.
+    steps: a cache read one token at a time; None without one.
   """
 
   turn: rope.Rotation | None
   local_turn: rope.Rotation | None
   length: Int[Array, " B"] | None
   before: Int[Array, " B"] | None
+  steps: step_cache.StepCache | None = None
 
 
 class SelfAttention(nn.Module):
-  """Projections, norms and rotation around attention."""
+  """Projections and norms, rotation, attention, and the way back."""
 
   config: config_lib.DecoderConfig
 
-  @nn.compact
-  def __call__(
+  def setup(self):
+    c = self.config
+    width = (c.hidden_size,)
+
+    def projection(heads):
+      return layers.Projection(c, width, (heads, c.head_size), c.qkv_bias)
+
+    self.query = projection(c.num_heads)
+    self.key = projection(c.num_kv_heads)
+    self.value = projection(c.num_kv_heads)
+    self.output = layers.Projection(
+      c, (c.num_heads, c.head_size), width, c.attention_output_bias
+    )
+    if c.qk_norm != "none":
+      norm = dataclasses.replace(c.norm, bias=False)
+      axes = 1 if c.qk_norm == "head" else 2
+      self.query_norm = layers.Norm(norm, axes)
+      self.key_norm = layers.Norm(norm, axes)
+
+  def project(
+    self, hidden: Float[Array, "B T D"]
+  ) -> tuple[
+    Float[Array, "B T N H"], Float[Array, "B T K H"], Float[Array, "B T K H"]
+  ]:
+    """Query, key and value, before rotation."""
+    c = self.config
+    query, key, value = self.query(hidden), self.key(hidden), self.value(hidden)
+    if c.qkv_clip is not None:
+      query, key, value = (
+        jnp.clip(one, -c.qkv_clip, c.qkv_clip) for one in (query, key, value)
+      )
+    if c.qk_norm != "none":
+      query, key = self.query_norm(query), self.key_norm(key)
+    return query, key, value
+
+  def mix(
     self,
-    hidden: Float[Array, "B T D"],
+    query: Float[Array, "B T N H"],
+    key: Float[Array, "B T K H"],
+    value: Float[Array, "B T K H"],
     slides: Bool[Array, ""],
     context: _Context,
     past: cache_lib.Past | None,
-  ) -> tuple[Float[Array, "B T D"], tuple[Array, Array]]:
-    """Returns what joins the residual stream, and the new keys and values."""
-    c = self.config
-
-    def project(name, heads):
-      sizes = (c.hidden_size, heads, c.head_size)
-      projected = layers.Projection(
-        c, "btd,dnh->btnh", sizes, c.qkv_bias, name=name
-      )(hidden)
-      if c.qkv_clip is not None:
-        projected = jnp.clip(projected, -c.qkv_clip, c.qkv_clip)
-      return projected
-
-    def oriented(name, heads):
-      projected = project(name, heads)
-      if c.qk_norm != "none":
-        norm = dataclasses.replace(c.norm, bias=False)
-        axes = 1 if c.qk_norm == "head" else 2
-        projected = layers.Norm(norm, axes, name=f"{name}_norm")(projected)
-      turn = context.turn
-      if turn is None:
-        return projected
+  ) -> tuple[Float[Array, "B T N H"], tuple[Array, Array]]:
+    """Returns mixed values, and the new keys and values."""
+    turn = context.turn
+    if turn is not None:
       if context.local_turn is not None:
         turn = jax.tree.map(
           functools.partial(jnp.where, slides), context.local_turn, turn
         )
-      return rope.rotate(projected, turn)
-
-    query, key = oriented("query", c.num_heads), oriented("key", c.num_kv_heads)
-    value = project("value", c.num_kv_heads)
-    mixed = self._attend(query, key, value, slides, context, past)
-    sizes = (c.num_heads, c.head_size, c.hidden_size)
-    output = layers.Projection(
-      c, "btnh,nhd->btd", sizes, c.attention_output_bias, name="output"
-    )(mixed)
-    return output, (key, value)
+      query, key = rope.rotate(query, turn), rope.rotate(key, turn)
+    return self._attend(query, key, value, slides, context, past), (key, value)
 
   def _attend(self, query, key, value, slides, context, past):
     c = self.config
@@ -97,6 +112,10 @@ class SelfAttention(nn.Module):
       window = None
       if any(c.sliding):
         window = jnp.where(slides, c.window, c.max_positions + query.shape[1])
+      if context.steps is not None:
+        return step_cache.attend(
+          query, key, value, past, context.steps, window=window, **same
+        )
       return cache_lib.attend(
         query,
         key,
@@ -127,7 +146,17 @@ class Block(nn.Module):
 
   config: config_lib.DecoderConfig
 
-  @nn.compact
+  def setup(self):
+    c = self.config
+    self.attention = SelfAttention(c)
+    self.mlp = layers.MLP(c)
+    if c.norm_placement in ("pre", "both"):
+      self.attention_norm = layers.Norm(c.norm)
+      self.mlp_norm = layers.Norm(c.norm)
+    if c.norm_placement in ("post", "both"):
+      self.attention_post_norm = layers.Norm(c.norm)
+      self.mlp_post_norm = layers.Norm(c.norm)
+
   def __call__(
     self,
     hidden: Float[Array, "B T D"],
@@ -136,29 +165,36 @@ class Block(nn.Module):
     past: cache_lib.Past | None = None,
   ) -> tuple[Float[Array, "B T D"], tuple[Array, Array]]:
     """Returns the residual stream, and the new keys and values."""
+    projected = self._by_tokens(Block._read, hidden)
+    mixed, kept = self.attention.mix(*projected, slides, context, past)
+    return self._by_tokens(Block._write, hidden, mixed), kept
+
+  def _read(self, hidden):
+    """What attention needs of every token."""
+    if self.config.norm_placement != "post":
+      hidden = self.attention_norm(hidden)
+    return self.attention.project(hidden)
+
+  def _write(self, hidden, mixed):
+    """What every token becomes once others' values are mixed."""
     c = self.config
-
-    def norm(array, name, placement):
-      if c.norm_placement in (placement, "both"):
-        return layers.Norm(c.norm, name=name)(array)
-      return array
-
-    def before(array, name):
-      return norm(array, f"{name}_norm", "pre")
-
-    def after(array, name):
-      return norm(array, f"{name}_post_norm", "post")
-
-    attended, kept = SelfAttention(c, name="attention")(
-      before(hidden, "attention"), slides, context, past
-    )
-    attended = after(attended, "attention")
+    before, after = c.norm_placement != "post", c.norm_placement != "pre"
+    attended = self.attention.output(mixed)
+    if after:
+      attended = self.attention_post_norm(attended)
     middle = hidden if c.parallel else hidden + attended
-    written = layers.MLP(c, name="mlp")(before(middle, "mlp"))
-    written = after(written, "mlp")
+    written = self.mlp(self.mlp_norm(middle) if before else middle)
+    if after:
+      written = self.mlp_post_norm(written)
     if c.parallel:
       written += attended
-    return middle + written, kept
+    return middle + written
+
+  def _by_tokens(self, apply, *arrays):
+    tokens = arrays[0].shape[0] * arrays[0].shape[1]
+    if self.config.backend != "cpu" or tokens <= _CPU_TOKENS:
+      return apply(self, *arrays)
+    return layers.by_tokens(apply, self, arrays, _CPU_TOKENS)
 
 
 class Decoder(nn.Module):
@@ -245,17 +281,43 @@ class Decoder(nn.Module):
     final, seen, kept = self._run(tokens, observe, cache, True, cache.slots)
     return final, seen, cache_lib.append(cache, *kept, lengths)
 
+  def step(
+    self,
+    tokens: Int[Array, " B"],
+    cache: step_cache.StepCache,
+    longest: int,
+    observe: Observe | None = None,
+  ) -> tuple[Float[Array, "B 1 D"], PyTree, step_cache.StepCache]:
+    """Reads one more token of every sequence; see `step_cache`.
+
+    Args:
+      tokens: what follows in each sequence.
+      cache: what came before.
+      longest: length of the longest context to come, as given to `prefill`.
+      observe: as in `__call__`.
+
+    Returns:
+      As `__call__` for the new position, and the longer cache.
+    """
+    final, seen, kept = self._run(
+      tokens[:, None], observe, cache, True, longest
+    )
+    return final, seen, step_cache.append(cache, *kept)
+
   @nn.compact
   def _run(self, tokens, observe, cache, keep, longest):
     """The decoder; `longest` is the longest context that may come of it."""
     c = self.config
     positions = jnp.arange(tokens.shape[1])
+    stepping = isinstance(cache, step_cache.StepCache)
     if cache is not None:
-      start = cache.before + cache.length
+      start = cache.before + (cache.taken if stepping else cache.length)
       positions = start[:, None] + positions[None, :]
     hidden = self._embed(tokens, positions)
     context = self._context(positions, hidden.dtype, cache, longest)
-    past = None if cache is None else cache_lib.layers(cache)
+    past = None
+    if cache is not None:
+      past = (step_cache if stepping else cache_lib).layers(cache)
     seen = None
     if observe is not None:
       # Written in place through the scan: stacking the embedding's observation
@@ -325,9 +387,10 @@ class Decoder(nn.Module):
 
     if cache is None:
       return _Context(turn(c.rope), turn(c.local_rope), None, None)
-    return _Context(
-      turn(c.rope), turn(c.local_rope), cache.length, cache.before
-    )
+    turns = turn(c.rope), turn(c.local_rope)
+    if isinstance(cache, step_cache.StepCache):
+      return _Context(*turns, None, None, cache)
+    return _Context(*turns, cache.length, cache.before)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 2))

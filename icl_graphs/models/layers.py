@@ -4,7 +4,10 @@ Weights decide the dtype: a layer computes in the dtype of what it is given and
 of its weights, which are the same by construction.
 """
 
+from collections.abc import Callable
 import functools
+import math
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -57,40 +60,39 @@ class Norm(nn.Module):
 
 
 class Projection(nn.Module):
-  """A linear map, with its einsum and its kernel's axes in plain sight.
+  """A linear map over the trailing axes of its input.
+
+  One product of two matrices, whatever the axes: some compilers transpose
+  kernels of three axes before they use them.
 
   Attributes:
     config: for the precision of products and the size of random weights.
-    einsum: input, kernel and output axes, such as "btd,dnh->btnh".
-    sizes: of the kernel's axes, in the einsum's order.
-    use_bias: whether a bias over the kernel's output axes is added.
+    inputs: sizes of the axes it contracts, the input's last and the kernel's
+      first.
+    outputs: sizes of the axes it makes, the kernel's last.
+    use_bias: whether a bias over the output axes is added.
   """
 
   config: config_lib.DecoderConfig
-  einsum: str
-  sizes: tuple[int, ...]
+  inputs: tuple[int, ...]
+  outputs: tuple[int, ...]
   use_bias: bool = False
 
   @nn.compact
   def __call__(self, inputs: Float[Array, "B T ..."]):
     normal = nn.initializers.normal(self.config.initializer_range)
-    kernel = self.param("kernel", normal, self.sizes)
+    kernel = self.param("kernel", normal, (*self.inputs, *self.outputs))
+    leading = inputs.shape[: inputs.ndim - len(self.inputs)]
+    width = math.prod(self.inputs)
     single = inputs.dtype == jnp.float32
     outputs = jnp.einsum(
-      self.einsum,
-      inputs,
-      kernel,
+      "...i,io->...o",
+      inputs.reshape(*leading, width),
+      kernel.reshape(width, -1),
       precision=self.config.precision if single else "default",
-    )
+    ).reshape(*leading, *self.outputs)
     if self.use_bias:
-      operands, out_axes = self.einsum.split("->")
-      kernel_axes = operands.split(",")[1]
-      bias_sizes = tuple(
-        size
-        for axis, size in zip(kernel_axes, self.sizes, strict=True)
-        if axis in out_axes
-      )
-      bias = self.param("bias", nn.initializers.zeros, bias_sizes)
+      bias = self.param("bias", nn.initializers.zeros, self.outputs)
       outputs += jnp.broadcast_to(bias, outputs.shape)
     return outputs
 
@@ -106,8 +108,8 @@ class MLP(nn.Module):
   @nn.compact
   def __call__(self, hidden: Float[Array, "B T D"]) -> Float[Array, "B T D"]:
     c = self.config
-    into = (c, "btd,df->btf", (c.hidden_size, c.mlp_size), c.mlp_bias)
-    back = (c, "btf,fd->btd", (c.mlp_size, c.hidden_size), c.mlp_bias)
+    into = (c, (c.hidden_size,), (c.mlp_size,), c.mlp_bias)
+    back = (c, (c.mlp_size,), (c.hidden_size,), c.mlp_bias)
     activation = _ACTIVATIONS[c.activation]
     up = Projection(*into, name="up")(hidden)
     if c.gated:
@@ -115,3 +117,38 @@ class MLP(nn.Module):
     else:
       wide = activation(up)
     return Projection(*back, name="down")(wide)
+
+
+def by_tokens(
+  apply: Callable[..., Any], module: nn.Module, arrays: Any, tokens: int
+) -> Any:
+  """apply(module, *arrays), some tokens after the others.
+
+  Args:
+    apply: maps every token by itself; takes and returns arrays [B, T, ...].
+    module: whose parameters it uses.
+    arrays: its arguments.
+    tokens: most tokens at a time.
+  """
+  lead = arrays[0].shape[:2]
+  total = math.prod(lead)
+  parts = -(-total // tokens)
+  size = -(-total // parts)
+
+  def split(array):
+    array = array.reshape(total, *array.shape[2:])
+    missing = parts * size - total
+    if missing:
+      array = jnp.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
+    return array.reshape(parts, 1, size, *array.shape[1:])
+
+  def joined(array):
+    array = array.reshape(parts * size, *array.shape[3:])
+    return array[:total].reshape(*lead, *array.shape[1:])
+
+  _, found = nn.scan(
+    lambda module, carry, *parts: (carry, apply(module, *parts)),
+    variable_broadcast="params",
+    split_rngs={"params": False},
+  )(module, None, *map(split, arrays))
+  return jax.tree.map(joined, found)

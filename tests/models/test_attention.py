@@ -104,6 +104,35 @@ def test_any_shape_equals_the_formula(data):
   np.testing.assert_allclose(ours, wanted, atol=5e-6)
 
 
+@hypothesis.settings(max_examples=15, deadline=None, derandomize=True)
+@hypothesis.given(data=st.data())
+def test_few_heads_at_a_time_equal_the_formula(data):
+  draw = data.draw
+  kv_heads, share = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+  time = draw(st.integers(1, 40))
+  inputs = _inputs(
+    time,
+    heads=kv_heads * share,
+    kv_heads=kv_heads,
+    head_size=draw(st.integers(1, 9)),
+    batch=draw(st.integers(1, 3)),
+  )
+  window = draw(st.none() | st.integers(1, 45))
+  softcap = draw(st.none() | st.floats(0.5, 5))
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(attention, "_CPU_QUERY_BLOCK", draw(st.integers(1, 45)))
+    patch.setattr(attention, "_CPU_MOST_BLOCKS", draw(st.integers(1, 45)))
+    patch.setattr(attention, "_CPU_SCORES", draw(st.integers(1, 5000)))
+    # A new function: the sizes above are read while it is traced.
+    ours = jax.jit(
+      lambda *inputs: attention.attention(
+        *inputs, scale=0.7, window=window, softcap=softcap, backend="cpu"
+      )
+    )(*inputs)
+  wanted = _naive(*inputs, 0.7, window, softcap)
+  np.testing.assert_allclose(ours, wanted, atol=5e-6)
+
+
 def test_gradients_do_not_depend_on_the_block():
   inputs = _inputs(19)
 
@@ -202,6 +231,14 @@ def test_backends_refuse_by_name():
   cpu = jax.devices("cpu")[0]
   plain = switches.BASE
   attention.check(plain, "float32", cpu)
+  attention.check(
+    dataclasses.replace(plain, backend="cpu", attention_softcap=1.0),
+    *("float32", cpu),
+  )
+  with pytest.raises(errors.InputError, match="cpu does not .* device gpu;"):
+    attention.check(
+      dataclasses.replace(plain, backend="cpu"), "bfloat16", _Gpu()
+    )
   for variant, words in (
     ({"backend": "cudnn"}, "cudnn does not support float32.*the device cpu"),
     (

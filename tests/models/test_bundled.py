@@ -7,7 +7,7 @@ import pytest
 import torch
 import transformers
 
-from icl_graphs.experiments import graph_tracing
+from icl_graphs.experiments import tracing_settings
 from icl_graphs.models import checkpoint, decoder, families, hub
 from icl_graphs.tasks import words
 
@@ -67,6 +67,6 @@ def test_transformers_agrees_on_every_layer_and_logits(folder):
 def test_main_job_accepts_it_as_it_is(folder):
   if folder.name != "walks":
     pytest.skip("made for another task")
-  prepared = graph_tracing.prepare(graph_tracing.Settings())
+  prepared = tracing_settings.prepare(tracing_settings.Settings())
   assert set(prepared.plans) == {"grid:4x4", "ring:10", "hex:3x3"}
   assert prepared.plans["grid:4x4"].words >= 256

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import switches
 
 from icl_graphs.models import config as config_lib
 from icl_graphs.models import decoder
@@ -95,6 +96,20 @@ def test_only_what_is_observed_leaves_the_scan():
   # The observations are written once, where they leave: not copied.
   kept = temporary_bytes(lambda hidden: hidden[:4])
   assert kept - bare < (config.num_layers + 1) * hidden_bytes / 2 / 2
+
+
+@pytest.mark.parametrize("variant", switches.VARIANTS)
+def test_few_tokens_at_a_time_change_nothing(variant, monkeypatch):
+  """Every switch, with parts that do not divide the 22 tokens."""
+  monkeypatch.setattr(decoder, "_CPU_TOKENS", 5)
+  config = switches.VARIANTS[variant]
+  params = switches.params(config)
+  whole = _apply(params, TOKENS, _identity, config)
+  parts = _apply(
+    params, TOKENS, _identity, dataclasses.replace(config, backend="cpu")
+  )
+  for one, other in zip(whole, parts, strict=True):
+    np.testing.assert_allclose(one, other, atol=2e-5, rtol=2e-5)
 
 
 def test_trace_does_not_grow_with_depth():

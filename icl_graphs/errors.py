@@ -1,4 +1,4 @@
-"""The one exception that means "the input is wrong", shared by every room."""
+"""Exceptions that programs turn into an exit status, shared by every room."""
 
 
 class InputError(ValueError):
@@ -6,4 +6,11 @@ class InputError(ValueError):
 
   Programs under `launch/` print it and exit with status 2. Any other exception
   that escapes is a bug of this package.
+  """
+
+
+class LostHostError(RuntimeError):
+  """Another host of the run stopped; what is saved can be resumed.
+
+  Programs under `launch/` print it and exit with status 3.
   """

@@ -9,12 +9,13 @@ import re
 
 from absl import flags
 
-from icl_graphs.experiments import graph_tracing
+from icl_graphs.engine import hosts
+from icl_graphs.experiments import graph_tracing, tracing_settings
 from icl_graphs.probes import class_sums
 from icl_graphs.report import run_folder
 from launch import program
 
-_DEFAULT = graph_tracing.Settings()
+_DEFAULT = tracing_settings.Settings()
 _LISTS_OF_NUMBERS = ("contexts", "windows", "layers")
 _HELP = {
   "model": "Folder, hub id, or bundled:NAME.",
@@ -38,11 +39,13 @@ _HELP = {
   "layers": "Hidden states to keep, 0 = embedding; default all.",
   "report_layer": "Hidden state of the headline numbers; default 4/5 of depth.",
   "report_window": "Window of the headline numbers; default the smallest.",
-  "dtype": "float32, bfloat16 or float16.",
-  "attention": "reference, or on a GPU cudnn, or tokamax (optional extra).",
+  "accuracy": "Score next words; without, only the blocks below --layers run.",
+  "dtype": "float32, bfloat16 or float16; default by device.",
+  "attention": "reference, cpu, cudnn or tokamax (extra); default by device.",
   "seed": "Seed of walks and resampling.",
-  "batch_size": "Walks per device and step.",
-  "devices": "Number of devices; default all.",
+  "batch_size": "Walks per device (or row of --mesh) and step; default: fits.",
+  "devices": "Number of devices of a host; default all.",
+  "mesh": "Cut the parameters, e.g. data:2,model:4 or model:8.",
   "count_floor": "Nodes with fewer occurrences in a window are flagged.",
   "resamples": "Bootstrap resamples and label permutations per cell.",
   "random_weights_control": "Run the same with random weights.",
@@ -50,7 +53,7 @@ _HELP = {
 
 
 def _define_flags():
-  for field in dataclasses.fields(graph_tracing.Settings):
+  for field in dataclasses.fields(tracing_settings.Settings):
     default, text = getattr(_DEFAULT, field.name), _HELP[field.name]
     if field.name == "graphs":
       flags.DEFINE_string("graphs", ",".join(default), text)
@@ -74,13 +77,28 @@ _CACHE_DIR = flags.DEFINE_string(
 _SAVE_SECONDS = flags.DEFINE_float(
   "save_seconds", 60.0, "Least time between saves of unfinished work."
 )
+_DISTRIBUTED = flags.DEFINE_bool(
+  "distributed", False, "Run on several hosts, started with the same flags."
+)
+_COORDINATOR = flags.DEFINE_string(
+  "coordinator", None, "ADDRESS:PORT of host 0; default: the cluster tells."
+)
+_NUM_HOSTS = flags.DEFINE_integer(
+  "num_hosts", None, "How many; default: the cluster tells."
+)
+_HOST = flags.DEFINE_integer(
+  "host", None, "Which this is, from 0; default: the cluster tells."
+)
+_LOST_SECONDS = flags.DEFINE_integer(
+  "lost_seconds", 60, "Silence after which a host counts as lost."
+)
 
 
-def settings_from_flags() -> graph_tracing.Settings:
+def settings_from_flags() -> tracing_settings.Settings:
   """Reads flags into the recipe's settings."""
   values = {
     field.name: flags.FLAGS[field.name].value
-    for field in dataclasses.fields(graph_tracing.Settings)
+    for field in dataclasses.fields(tracing_settings.Settings)
   }
   # A comma inside a spec (circulant:12:1,2) is not followed by a family.
   specs = re.split(r"[;,]\s*(?=[a-z_]+:)", values["graphs"])
@@ -89,22 +107,29 @@ def settings_from_flags() -> graph_tracing.Settings:
     if values[name] is not None:
       values[name] = class_sums.as_lengths(values[name])
   values["separator"] = values["separator"] or None
-  return graph_tracing.Settings(**values)
+  return tracing_settings.Settings(**values)
 
 
 def main(_):
+  if _DISTRIBUTED.value:
+    hosts.join(
+      _COORDINATOR.value, _NUM_HOSTS.value, _HOST.value, _LOST_SECONDS.value
+    )
   settings = settings_from_flags()
-  out = run_folder.open_folder(pathlib.Path(_OUT.value))
-  prepared = graph_tracing.prepare(settings, _CACHE_DIR.value)
-  for spec in prepared.graphs:
-    print(f"{spec}:{graph_tracing.example_prompt(prepared, spec)} ...")
-  run_folder.write_json(
-    out / "run.json", run_folder.describe(dataclasses.asdict(settings))
-  )
+  out = pathlib.Path(_OUT.value)
+  if hosts.first():
+    run_folder.open_folder(out)
+  prepared = tracing_settings.prepare(settings, _CACHE_DIR.value)
+  if hosts.first():
+    for spec in prepared.graphs:
+      print(f"{spec}:{graph_tracing.example_prompt(prepared, spec)} ...")
+    settings = dataclasses.asdict(prepared.settings)
+    run_folder.write_json(out / "run.json", run_folder.describe(settings))
   tree = graph_tracing.observe(prepared, out, _SAVE_SECONDS.value)
-  summary = graph_tracing.summarise(prepared, tree)
-  run_folder.write_results(out, tree, summary)
-  graph_tracing.forget_state(out)
+  if hosts.first():
+    summary = graph_tracing.summarise(prepared, tree)
+    run_folder.write_results(out, tree, summary)
+    graph_tracing.forget_state(out)
 
 
 if __name__ == "__main__":

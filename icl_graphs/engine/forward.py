@@ -9,6 +9,7 @@ from collections.abc import Callable
 import dataclasses
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 import numpy as np
@@ -56,6 +57,8 @@ class Plan:
     law: how a step of a walk is drawn; pairs are always one plain step.
     pair_role: in pair mode, occurrences that enter the class sums: "both",
       "first" or "second" word of a pair.
+    accuracy: whether next words are scored. If not, nothing is unembedded and
+      blocks beyond the deepest of `layers` are not run.
   """
 
   decoder: config_lib.DecoderConfig
@@ -65,6 +68,26 @@ class Plan:
   words: int
   law: walks.StepLaw = walks.StepLaw()
   pair_role: str = "both"
+  accuracy: bool = True
+
+  @property
+  def running(self) -> config_lib.DecoderConfig:
+    """The decoder without the blocks that are not needed; see `needed`."""
+    depth = self.decoder.num_layers
+    if not self.accuracy:
+      depth = max(1, *self.layers)
+    return dataclasses.replace(
+      self.decoder, num_layers=depth, sliding=self.decoder.sliding[:depth]
+    )
+
+
+def needed(plan: Plan, params: Params) -> Params:
+  """Parameters of the whole model without those of blocks that do not run."""
+  depth = plan.running.num_layers
+  if depth == plan.decoder.num_layers:
+    return params
+  blocks = jax.tree.map(lambda leaf: leaf[:depth], params["blocks"])
+  return params | {"blocks": blocks}
 
 
 class Task(NamedTuple):
@@ -117,7 +140,7 @@ def observe(
 
   Args:
     plan: what to compute.
-    params: decoder parameters.
+    params: decoder parameters that are `needed`.
     batch: tokens, nodes and scored positions.
     edges: steps that follow the graph.
     walk_index: decides the group of every sequence.
@@ -126,7 +149,7 @@ def observe(
   Returns:
     Class sums, and scores at every word (BOS dropped).
   """
-  model = decoder.Decoder(plan.decoder)
+  model = decoder.Decoder(plan.running)
   groups = class_sums.one_hot_groups(plan.sums, walk_index, valid)
   summed = batch.nodes
   if plan.pair_role != "both":
@@ -147,13 +170,16 @@ def observe(
   counts = class_sums.segment_counts(plan.sums, members, groups)
 
   words = slice(plan.layout.offset, None)
+  nodes = batch.nodes[:, words]
+  if not plan.accuracy:
+    off = jnp.full(nodes.shape, jnp.nan, jnp.float32)
+    return Sums(sums, counts), PerWalk(nodes, off, off, off)
   log_probs = readout.node_log_probs(
     final[:, words],
     decoder.unembedding(params, plan.decoder),
     np.asarray(plan.layout.node_token_ids, np.int32),
     softcap=plan.decoder.logit_softcap,
   )
-  nodes = batch.nodes[:, words]
   scores = readout.score(log_probs, nodes, batch.scored[:, words], edges)
   return Sums(sums, counts), PerWalk(nodes, *scores)
 

@@ -29,7 +29,8 @@ def to_dataset(
   Returns:
     `gram` (layer, window, context, group, node, group_, node_), `count`
     (window, context, group, node), `accuracy_full`, `node_mass`, `null_mass`
-    and `nodes` (walk, time), `walk_group` (walk), `adjacency` and `position`.
+    and `nodes` (walk, time), `walk_group` (walk), `adjacency` and `position`;
+    without the first three where the plan has no accuracy.
   """
   spec = plan.sums
   # Layer by layer: the float64 sums of all layers at once would be large.
@@ -42,7 +43,7 @@ def to_dataset(
   groups = np.arange(spec.num_groups)
   walk_time = ("walk", "time")
   per_walk = state.per_walk
-  return xr.Dataset(
+  dataset = xr.Dataset(
     {
       "gram": (
         ("layer", "window", "context", "group", "node", "group_", "node_"),
@@ -78,3 +79,6 @@ def to_dataset(
       "mode": plan.layout.mode,
     },
   )
+  if plan.accuracy:
+    return dataset
+  return dataset.drop_vars(["accuracy_full", "node_mass", "null_mass"])

@@ -1,20 +1,254 @@
-"""The only file that knows about devices: walks spread over them by pmap."""
+"""The only file that knows about devices: one pure step, run by many.
+
+Walks are spread over a `data` axis. Every member of it runs the step on its
+share of the walks; sums are added over the axis, per-walk arrays gathered. A
+member is
+
+- one device that holds all parameters: `jax.pmap`;
+- for larger models, a row of `model` devices of a mesh, each of which holds a
+  part of the parameters (`AXES`) and does its part of the products. The walks
+  are still mapped explicitly, so that no reshape of tokens can make the members
+  repeat each other's work; only `model` is left to the compiler.
+
+Several hosts run the same program over the devices of all (`join`).
+"""
 
 from collections.abc import Callable, Sequence
+import contextlib
+import dataclasses
+import functools
+import os
+import pathlib
+import re
 from typing import Any
 
 import jax
 from jax import sharding
+from jaxtyping import Bool, Int
 import numpy as np
 
 from icl_graphs import errors
+from icl_graphs.models import config as config_lib
+
+P = sharding.PartitionSpec
+Params = Any
+
+# Parameters by the end of their path, and their axes after that of the layers.
+# What is not listed (norms, biases of outputs, positions) is on every device.
+AXES = (
+  ("embedding", "vocabulary width"),
+  ("query/kernel", "width heads head_size"),
+  ("query/bias", "heads head_size"),
+  ("(key|value)/kernel", "width kv_heads head_size"),
+  ("(key|value)/bias", "kv_heads head_size"),
+  ("attention/output/kernel", "heads head_size width"),
+  ("(up|gate)/kernel", "width mlp"),
+  ("(up|gate)/bias", "mlp"),
+  ("down/kernel", "mlp width"),
+)
+# Key/value heads that do not divide are on every device; the others have to.
+OVER_MODEL = ("vocabulary", "heads", "mlp", "kv_heads")
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+  """How walks and parameters are spread over devices; hashable.
+
+  Attributes:
+    devices: of all hosts, host after host.
+    model: devices that share one copy of the parameters.
+  """
+
+  devices: tuple[jax.Device, ...]
+  model: int = 1
+
+  @property
+  def data(self) -> int:
+    """Members among which the walks are divided."""
+    return len(self.devices) // self.model
+
+  @functools.cached_property
+  def mesh(self) -> sharding.Mesh:
+    if self.model == 1:
+      return everywhere(self.devices).mesh
+    return jax.make_mesh(
+      (self.data, self.model),
+      ("data", "model"),
+      # By default axes are explicit ones, which Linen does not know.
+      axis_types=(sharding.AxisType.Auto,) * 2,
+      devices=self.devices,
+    )
+
+  def check(self, config: config_lib.DecoderConfig) -> None:
+    """Refuses a model whose parameters cannot be cut into `model` parts.
+
+    Raises:
+      errors.InputError: naming what does not divide.
+    """
+    sizes = {
+      "attention heads": config.num_heads,
+      "entries of the MLP": config.mlp_size,
+      "tokens of the vocabulary": config.vocab_size,
+    }
+    whole = [
+      f"{size} {name}" for name, size in sizes.items() if size % self.model
+    ]
+    if whole:
+      raise errors.InputError(
+        f"{' and '.join(whole)} cannot be divided among {self.model} devices;"
+        " change model:... of --mesh"
+      )
+
+  def place(self, path: str, shape: tuple[int, ...]) -> sharding.NamedSharding:
+    """Where a parameter lives; see `checkpoint.load`.
+
+    Args:
+      path: names joined by "/".
+      shape: with the axis of the layers, where it has one.
+    """
+    spec: tuple[str | None, ...] = ()
+    for pattern, axes in AXES:
+      if self.model > 1 and re.search(f"{pattern}$", path):
+        names = axes.split()
+        sizes = shape[len(shape) - len(names) :]
+        spec = (None,) * (len(shape) - len(names)) + tuple(
+          "model" if name in OVER_MODEL and size % self.model == 0 else None
+          for name, size in zip(names, sizes, strict=True)
+        )
+        break
+    return sharding.NamedSharding(self.mesh, P(*spec))
+
+  def make(self, function: Callable[[], Params]) -> Params:
+    """The parameters that a function returns, made where they will live."""
+    shapes = jax.eval_shape(function)
+    places = jax.tree_util.tree_map_with_path(
+      lambda path, leaf: self.place(
+        "/".join(str(part.key) for part in path), leaf.shape
+      ),
+      shapes,
+    )
+    return jax.jit(function, out_shardings=places)()
+
+  def put(self, tree: Any) -> Any:
+    """Places a tree on every device, once and explicitly."""
+    return jax.tree.map(lambda leaf: self._put(leaf, P()), tree)
+
+  def walks(
+    self, first: int, batch_size: int, total: int
+  ) -> tuple[Int[jax.Array, "data B"], Bool[jax.Array, "data B"]]:
+    """Indices of the next walks, a row per member, and which of them exist."""
+    shape = (self.data, batch_size)
+    index = first + np.arange(self.data * batch_size, dtype=np.int32)
+    return tuple(
+      self._put(array.reshape(shape), P("data"))
+      for array in (index, index < total)
+    )
+
+  def _put(self, leaf: Any, spec: sharding.PartitionSpec) -> jax.Array:
+    place = sharding.NamedSharding(self.mesh, spec)
+    if jax.process_count() == 1:
+      return jax.device_put(leaf, place)
+    leaf = np.asarray(leaf)
+    parts = place.addressable_devices_indices_map(leaf.shape)
+    return jax.make_array_from_single_device_arrays(
+      leaf.shape,
+      place,
+      [jax.device_put(leaf[part], device) for device, part in parts.items()],
+    )
+
+  def compile(
+    self,
+    step: Callable[..., tuple[Any, Any]],
+    params: Params,
+    work: Any,
+    batch_size: int,
+  ) -> jax.stages.Compiled:
+    """Compiles step(params, work, walk_index [B], valid [B]) for all devices.
+
+    Args:
+      step: names no axis of devices.
+      params: placed by `place`.
+      work: placed by `put`.
+      batch_size: B, walks per member.
+
+    Returns:
+      A function of `params`, `work` and what `walks` returns. The additive part
+      of its result is summed over all members and the per-walk part has
+      data * B rows in the order of the walks; every device has the whole.
+    """
+
+    def share(params, work, walk_index, valid):
+      sums, per_walk = step(params, work, walk_index, valid)
+      gathered = jax.lax.all_gather(per_walk, "data", tiled=True)
+      return jax.lax.psum(sums, "data"), gathered
+
+    def row(params, work, walk_index, valid):
+      return share(params, work, walk_index[0], valid[0])
+
+    if self.model == 1:
+      mapped = jax.pmap(
+        share,
+        axis_name="data",
+        in_axes=(None, None, 0, 0),
+        out_axes=None,
+        devices=self.devices,
+        axis_size=self.data,
+      )
+    else:
+      mapped = jax.jit(
+        jax.shard_map(
+          row,
+          mesh=self.mesh,
+          in_specs=(P(), P(), P("data"), P("data")),
+          out_specs=P(),
+          axis_names={"data"},
+          check_vma=False,
+        )
+      )
+    walks = self.walks(0, batch_size, 0)
+    return mapped.lower(params, work, *walks).compile()
+
+
+def spread(count: int | None = None, mesh: str | None = None) -> Spread:
+  """Devices as asked for on the command line.
+
+  Args:
+    count: devices of every host; default all.
+    mesh: such as "data:2,model:4", or "model:4" for as many rows as there is
+      room for; None gives every device all parameters.
+
+  Raises:
+    errors.InputError: a mesh that cannot be read, or too few devices.
+  """
+  count = len(local_devices(count))
+  hosts: dict[int, list[jax.Device]] = {}
+  for device in jax.devices():
+    hosts.setdefault(device.process_index, []).append(device)
+  if min(map(len, hosts.values())) < count:
+    raise errors.InputError(
+      f"{count} devices per host asked for, but one has fewer; lower --devices"
+    )
+  devices = tuple(d for host in sorted(hosts) for d in hosts[host][:count])
+  if mesh is None:
+    return Spread(devices)
+  axes = dict(re.findall(r"(data|model):([1-9]\d*)(?=,|$)", mesh))
+  if ",".join(f"{k}:{v}" for k, v in axes.items()) != mesh:
+    raise errors.InputError(f"--mesh={mesh} is not of the form data:2,model:4")
+  model = int(axes.get("model", 1))
+  used = model * int(axes.get("data", max(1, len(devices) // model)))
+  if used > len(devices) or (len(hosts) > 1 and used < len(devices)):
+    raise errors.InputError(
+      f"--mesh={mesh} takes {used} devices, but there are {len(devices)};"
+      " change it or --devices"
+    )
+  return Spread(devices[:used], model)
 
 
 def local_devices(count: int | None = None) -> list[jax.Device]:
-  """The first `count` local devices (default all).
+  """The first `count` devices of this host (default all).
 
   Raises:
-    InputError: more devices are asked for than there are.
+    errors.InputError: more devices are asked for than there are.
   """
   devices = jax.local_devices()
   if count is None:
@@ -30,34 +264,28 @@ def local_devices(count: int | None = None) -> list[jax.Device]:
 def everywhere(devices: Sequence[jax.Device]) -> sharding.NamedSharding:
   """The placement of an array of which every device has the whole."""
   mesh = sharding.Mesh(np.asarray(devices), ("data",))
-  return sharding.NamedSharding(mesh, sharding.PartitionSpec())
+  return sharding.NamedSharding(mesh, P())
 
 
-def replicate(tree: Any, devices: Sequence[jax.Device]) -> Any:
-  """Places a tree on every device, once.
+def device_bytes(device: jax.Device) -> int:
+  """Memory that programs on one device of this host may use.
 
-  Arrays left on one device would be copied to the others by each mapped call.
+  Devices of a CPU have equal parts of the host's memory, or of what a container
+  allows. Not what happens to be free: a run that is started again must decide
+  the same.
   """
-  return jax.device_put(tree, everywhere(devices))
+  stats = device.memory_stats() or {}
+  if "bytes_limit" in stats:
+    return stats["bytes_limit"]
+  limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+  allowed = pathlib.Path("/sys/fs/cgroup/memory.max")
+  with contextlib.suppress(OSError, ValueError):
+    limits.append(int(allowed.read_text()))
+  return min(limits) // jax.local_device_count()
 
 
-def spread_walks(
-  step: Callable[..., tuple[Any, Any]], devices: Sequence[jax.Device]
-) -> Callable[..., tuple[Any, Any]]:
-  """Maps step(params, task, walk_index, valid) over devices.
-
-  The additive part of its result is summed over devices; the per-walk part
-  keeps the leading device axis of `walk_index` [devices, B] and `valid`.
-  """
-
-  def on_one_device(params, task, walk_index, valid):
-    sums, per_walk = step(params, task, walk_index, valid)
-    return jax.lax.psum(sums, "data"), per_walk
-
-  return jax.pmap(
-    on_one_device,
-    axis_name="data",
-    in_axes=(None, None, 0, 0),
-    out_axes=(None, 0),
-    devices=devices,
-  )
+def out_of_memory(error: Exception) -> bool:
+  """Whether a device refused to hold what a program needs."""
+  return isinstance(
+    error, jax.errors.JaxRuntimeError
+  ) and "RESOURCE_EXHAUSTED" in str(error)

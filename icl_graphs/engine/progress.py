@@ -10,7 +10,9 @@ _BYTES_WORTH_A_BAR = 200_000_000
 
 
 @contextlib.contextmanager
-def bar(label: str, total_tokens: int, done_tokens: int = 0):
+def bar(
+  label: str, total_tokens: int, done_tokens: int = 0, hidden: bool = False
+):
   """Yields a function to be told how many more tokens are done."""
   with tqdm.tqdm(
     total=total_tokens,
@@ -20,8 +22,14 @@ def bar(label: str, total_tokens: int, done_tokens: int = 0):
     unit_scale=True,
     mininterval=0.5 if sys.stderr.isatty() else 10.0,
     dynamic_ncols=True,
+    disable=hidden,
   ) as display:
     yield display.update
+
+
+def say(text: str) -> None:
+  """A line above the bar that may be shown."""
+  tqdm.tqdm.write(text, file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -1,26 +1,16 @@
 """Batches in, observations out: the loop around the compiled step."""
 
-from collections.abc import Sequence
 import functools
 import pathlib
 import time
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 
-from icl_graphs.engine import forward, parallel, progress
+from icl_graphs import errors
+from icl_graphs.engine import batch_size as batch_size_lib
+from icl_graphs.engine import forward, hosts, parallel, progress
 from icl_graphs.engine import state as state_lib
-
-
-@jax.jit
-def _add(left, right):
-  return jax.tree.map(jax.numpy.add, left, right)
-
-
-@functools.cache
-def _step(plan: forward.Plan, devices: tuple[jax.Device, ...]):
-  """One compilation per plan, however many models or seeds run through it."""
-  return parallel.spread_walks(forward.build(plan), devices)
 
 
 def collect(
@@ -29,77 +19,197 @@ def collect(
   work: forward.Task,
   *,
   walks: int,
-  batch_size: int,
-  devices: Sequence[jax.Device],
+  spread: parallel.Spread,
   label: str,
+  batch_size: int | None = None,
   state_file: pathlib.Path | None = None,
   fingerprint: str = "",
   save_seconds: float = 60.0,
 ) -> state_lib.State:
   """Observes walks 0..walks-1, resuming from `state_file` where it exists.
 
+  A batch that does not fit into memory after all is halved, and the run goes on
+  from what is done.
+
   Args:
     plan: what to compute.
-    params: decoder parameters, already on `devices` (`parallel.replicate`).
+    params: decoder parameters, placed by `spread.place`.
     work: the graph and the walk on it.
     walks: number of walks.
-    batch_size: walks per device and step. Like the number of devices it
-      decides the order of float additions and so belongs in `fingerprint`.
-    devices: where to run.
+    spread: where to run. It decides the order of float additions and so belongs
+      in `fingerprint`, like the batch size that was asked for.
     label: shown beside the progress bar.
-    state_file: where unfinished work is kept.
+    batch_size: walks per member of the spread and step; None for what fits. The
+      one in use is part of the state: a resumed run goes on with it.
+    state_file: where unfinished work is kept, by the first host.
     fingerprint: names the settings; a state of other settings is refused.
     save_seconds: least time between two saves.
 
   Returns:
-    The observations, on the host.
+    The observations, on every host.
 
   Raises:
-    InputError: `state_file` is damaged or of another run.
+    InputError: `state_file` is damaged or of another run, or a single walk does
+      not fit into memory.
+    LostHostError: a step of several hosts failed.
   """
-  state = state_lib.State()
-  if state_file is not None:
-    state = state_lib.load(state_file, fingerprint)
-  step = _step(plan, tuple(devices))
-  work = parallel.replicate(work, devices)
-  rows = batch_size * len(devices)
-  shape = (len(devices), batch_size)
-  total = state.sums
-  if total is not None:
-    total = parallel.replicate(total, devices)
-  pending = None
-  saved = time.monotonic()
-
-  def fetch(per_walk, valid):
-    """Brings one batch to the host, without the padding walks."""
-    rows = (np.asarray(x).reshape(-1, *x.shape[2:]) for x in per_walk)
-    state.append(forward.PerWalk(*(x[valid] for x in rows)))
-    advance(int(valid.sum()) * plan.words)
-
-  def save():
-    state.sums = jax.device_get(total)
-    if state_file is not None:
-      state_lib.save(state_file, state, fingerprint)
-
-  tokens = walks * plan.words, state.done * plan.words
-  with progress.bar(label, *tokens) as advance:
-    for start in range(state.done, walks, rows):
-      index = np.arange(start, start + rows, dtype=np.int32)
-      valid = index < walks
-      sums, per_walk = step(
-        params, work, index.reshape(shape), valid.reshape(shape)
+  work = spread.put(work)
+  with hosts.together():
+    state = _restored(plan, params, work, state_file, fingerprint)
+    if not state.batch_size:
+      state.batch_size = batch_size or _programs.fitting(
+        plan, spread, params, work, walks
       )
-      total = sums if total is None else _add(total, sums)
+    loop = _Loop(spread, state, walks)
+    tokens = walks * plan.words, state.done * plan.words
+    with progress.bar(label, *tokens, hidden=not hosts.first()) as advance:
+
+      def keep():
+        if state_file is not None and hosts.first():
+          state_lib.save(state_file, loop.state(), fingerprint)
+
+      while state.done < walks:
+        try:
+          step = _programs.step(plan, spread, params, work, state.batch_size)
+          with jax.transfer_guard("disallow"):
+            loop.run(
+              functools.partial(step, params, work),
+              lambda count: advance(count * plan.words),
+              keep,
+              save_seconds,
+            )
+        except jax.errors.JaxRuntimeError as error:
+          state.batch_size = _smaller(state.batch_size, error)
+    keep()
+  return loop.state()
+
+
+class _Loop:
+  """Batch after batch; what is done is what the host has seen.
+
+  Attributes:
+    spread: of the walks.
+    walks: how many in all.
+  """
+
+  def __init__(self, spread, state, walks):
+    self.spread = spread
+    self.walks = walks
+    self._state = state
+    self._total = None if state.sums is None else spread.put(state.sums)
+
+  def state(self) -> state_lib.State:
+    """Everything that is done, on the host."""
+    self._state.sums = jax.device_get(self._total)
+    return self._state
+
+  def run(self, step, advance, keep, save_seconds) -> None:
+    """Runs all that is left, dispatching a batch before fetching the last."""
+    batch_size = self._state.batch_size
+    rows = self.spread.data * batch_size
+    pending = None
+    saved = time.monotonic()
+
+    def settle():
+      # Added only now: a step that failed must leave no trace in the total.
+      sums, per_walk, count = pending
+      fetched = jax.device_get(per_walk)
+      self._total = sums if self._total is None else _add(self._total, sums)
+      self._state.append(forward.PerWalk(*(x[:count] for x in fetched)))
+      advance(count)
+
+    for start in range(self._state.done, self.walks, rows):
+      walks = self.spread.walks(start, batch_size, self.walks)
+      launched = *step(*walks), min(rows, self.walks - start)
       # The step above runs while the batch before it is fetched.
       if pending is not None:
-        fetch(*pending)
-      pending = per_walk, valid
+        settle()
+      pending = launched
       if time.monotonic() - saved >= save_seconds:
-        fetch(*pending)
+        settle()
         pending = None
-        save()
+        keep()
         saved = time.monotonic()
     if pending is not None:
-      fetch(*pending)
-    save()
+      settle()
+
+
+@functools.partial(jax.jit, donate_argnums=0)
+def _add(total, sums):
+  return jax.tree.map(jnp.add, total, sums)
+
+
+def _restored(plan, params, work, state_file, fingerprint) -> state_lib.State:
+  """What an earlier run left, read by the first host and told to all."""
+  state = state_lib.State()
+  if state_file is not None and hosts.first():
+    state = state_lib.load(state_file, fingerprint)
+  if jax.process_count() > 1:
+    index = jax.ShapeDtypeStruct((1,), "int32")
+    valid = jax.ShapeDtypeStruct((1,), "bool")
+    step = forward.build(plan)
+    state = state.shared(*jax.eval_shape(step, params, work, index, valid))
   return state
+
+
+def _smaller(batch_size: int, error: Exception) -> int:
+  """Half the batch, where it was too large for the memory.
+
+  Hosts do not halve: a device that waits for the others cannot be called back.
+  """
+  if not parallel.out_of_memory(error):
+    raise error
+  advice = f"start again with --batch_size={max(1, batch_size // 2)}"
+  if jax.process_count() > 1:
+    advice += " on every host, and another --out"
+  elif batch_size > 1:
+    progress.say(
+      f"out of memory with {batch_size} walks per step; going on with"
+      f" {batch_size // 2}"
+    )
+    return batch_size // 2
+  else:
+    advice = "take a shorter --context, --dtype=bfloat16 or --mesh=model:N"
+  raise errors.InputError(
+    f"out of memory with {batch_size} walks per step; {advice}"
+  ) from error
+
+
+class _Programs:
+  """Compiled steps: one per plan and shape, however many models run through."""
+
+  def __init__(self):
+    self._made = {}
+
+  def step(self, plan, spread, params, work, batch_size):
+    """The program for a batch size; see `parallel.Spread.compile`."""
+
+    def make():
+      return spread.compile(forward.build(plan), params, work, batch_size)
+
+    return self._once((plan, spread, batch_size), params, work, make)
+
+  def fitting(self, plan, spread, params, work, walks) -> int:
+    """The batch size that fits, said aloud when it is found."""
+
+    def make():
+      fit = batch_size_lib.choose(
+        functools.partial(self.step, plan, spread, params, work),
+        parallel.local_devices()[0],
+        walks=-(-walks // spread.data),
+        words=plan.words,
+      )
+      progress.say(str(fit))
+      return hosts.least(fit.batch_size)
+
+    return self._once((plan, spread, walks, "fit"), params, work, make)
+
+  def _once(self, key, params, work, make):
+    leaves = jax.tree.leaves((params, work))
+    key += tuple((x.shape, x.dtype.name, x.sharding) for x in leaves)
+    if key not in self._made:
+      self._made[key] = make()
+    return self._made[key]
+
+
+_programs = _Programs()

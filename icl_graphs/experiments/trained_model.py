@@ -14,8 +14,8 @@ import numpy as np
 
 from icl_graphs import errors
 from icl_graphs.analysis import measurements
-from icl_graphs.engine import forward, observations, parallel, run
-from icl_graphs.experiments import graph_tracing
+from icl_graphs.engine import forward, observations, run
+from icl_graphs.experiments import tracing_settings
 from icl_graphs.models import checkpoint, decoder, hub
 from icl_graphs.tasks import words as words_lib
 
@@ -80,8 +80,8 @@ def scores(
   Raises:
     InputError: a graph, length or word the model cannot take.
   """
-  prepared = graph_tracing.prepare(
-    graph_tracing.Settings(
+  prepared = tracing_settings.prepare(
+    tracing_settings.Settings(
       model=str(model),
       graphs=specs,
       context=settings.context,
@@ -89,6 +89,7 @@ def scores(
       windows=(settings.window,),
       walks=settings.walks,
       groups=1,  # No intervals are asked for.
+      dtype="float32",
     )
   )
   tokenizer = hub.load_tokenizer(prepared.folder)
@@ -155,7 +156,7 @@ def renamed(
 
 
 def _measured(
-  prepared: graph_tracing.Prepared,
+  prepared: tracing_settings.Prepared,
   params: decoder.Params,
   spec: str,
   seed: int,
@@ -163,14 +164,13 @@ def _measured(
 ) -> dict[str, Any]:
   """Numbers of one assignment, laid out as those of `scores`."""
   plan, graph = prepared.plans[spec], prepared.graphs[spec]
-  devices = parallel.local_devices()
   state = run.collect(
     plan,
-    parallel.replicate(params, devices),
+    prepared.spread.put(params),
     forward.task(graph, seed),
     walks=prepared.settings.walks,
     batch_size=prepared.settings.batch_size,
-    devices=devices,
+    spread=prepared.spread,
     label=f"{label} {seed}",
   )
   dataset = measurements.derive(

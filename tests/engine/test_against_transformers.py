@@ -49,15 +49,15 @@ def make_plan(folder, mode="walk", groups=GROUPS, **changes):
 
 
 def collect(folder, plan, batch_size=5, num_devices=2, seed=3):
-  devices = parallel.local_devices(num_devices)
+  spread = parallel.spread(num_devices)
   params = checkpoint.load(folder, plan.decoder, "float32")
   return run.collect(
     plan,
-    parallel.replicate(params, devices),
+    spread.put(params),
     forward.task(GRAPH, seed),
     walks=WALKS,
     batch_size=batch_size,
-    devices=devices,
+    spread=spread,
     label="test",
   )
 

@@ -9,15 +9,15 @@ import pytest
 
 from icl_graphs import errors
 from icl_graphs.engine import parallel
-from icl_graphs.experiments import graph_tracing
+from icl_graphs.experiments import graph_tracing, tracing_settings
 from icl_graphs.models import checkpoint
 
-GOOD = graph_tracing.Settings(graphs=("grid:3x3",), context=90, walks=24)
+GOOD = tracing_settings.Settings(graphs=("grid:3x3",), context=90, walks=24)
 
 
 def prepare(tiny_model, **changes):
   settings = {"model": str(tiny_model)} | changes
-  return graph_tracing.prepare(dataclasses.replace(GOOD, **settings))
+  return tracing_settings.prepare(dataclasses.replace(GOOD, **settings))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from icl_graphs.experiments import (
   graph_tracing,
   model_card,
   score_tables,
+  tracing_settings,
   trained_model,
 )
 from icl_graphs.tasks import words
@@ -111,8 +112,8 @@ def test_every_assignment_is_a_run_of_the_main_job(
     ("nouns", str(nouns), 1),
     ("paper", "paper30+nouns", None),
   ):
-    prepared = graph_tracing.prepare(
-      graph_tracing.Settings(
+    prepared = tracing_settings.prepare(
+      tracing_settings.Settings(
         model=str(tiny_model),
         graphs=("grid:3x3",),
         words=source,

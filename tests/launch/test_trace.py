@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from icl_graphs.experiments import graph_tracing
+from icl_graphs.experiments import graph_tracing, tracing_settings
 from icl_graphs.report import run_folder
 from tests.programs import launch
 
@@ -108,7 +108,7 @@ def test_state_of_other_settings_is_refused(tiny_model, tmp_path):
 
 def test_bfloat16_agrees_with_float32(tmp_path):
   """Half precision from end to end: weights, activations, class sums."""
-  settings = graph_tracing.Settings(
+  settings = tracing_settings.Settings(
     graphs=("ring:10",),
     walks=16,
     groups=4,
@@ -120,7 +120,7 @@ def test_bfloat16_agrees_with_float32(tmp_path):
     resamples=20,
     random_weights_control=False,
   )
-  prepared = graph_tracing.prepare(settings)
+  prepared = tracing_settings.prepare(settings)
   tree = graph_tracing.observe(prepared, tmp_path, save_seconds=1e9)
   expected = graph_tracing.summarise(prepared, tree)["ring:10"]
   done = launch(

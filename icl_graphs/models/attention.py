@@ -4,6 +4,8 @@ Legend of the einsums: b batch, t query position, s key position, k key/value
 heads, g query heads per key/value head, h head size.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -71,6 +73,29 @@ def check(
       f"the attention backend {config.backend} does not support"
       f" {', '.join(lacks)}; choose --attention=reference"
     )
+
+
+def suited(
+  config: config_lib.DecoderConfig,
+  dtype: str,
+  device: jax.Device,
+  split: bool = False,
+) -> str:
+  """The backend to choose for this model where nothing else is asked for.
+
+  Args:
+    config: its own backend is ignored.
+    dtype: of the parameters.
+    device: one of those the model will run on.
+    split: heads are spread over devices, which a loop over heads would undo.
+  """
+  if device.platform == "cpu":
+    return "reference" if split else "cpu"
+  try:
+    check(dataclasses.replace(config, backend="cudnn"), dtype, device)
+  except errors.InputError:
+    return "reference"
+  return "cudnn"
 
 
 def attention(

@@ -9,6 +9,7 @@ node; `node_mass` is the mass on all node words; the restricted accuracy, a
 softmax over the node words only, is their exact ratio.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -17,8 +18,10 @@ from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from icl_graphs.models import decoder
 
-# Logits of one chunk stay near 64 MB in float32 whatever the vocabulary.
+# Logits of one chunk stay near 64 MB in float32, unless that left so few rows
+# that reading the unembedding would take as long as using it.
 _CHUNK_ELEMENTS = 2**24
+_LEAST_CHUNK = 256
 
 
 class Scores(NamedTuple):
@@ -51,19 +54,48 @@ def node_log_probs(
     unembedding: rows of the output layer.
     node_token_ids: token of each node.
     softcap: of the model's logits; None where they are not capped.
-    chunk: tokens whose logits exist at once; default bounds them to 64 MB.
+    chunk: tokens whose logits exist at once; default bounds their memory.
 
   Returns:
     log p(word of node | context), in float32.
   """
-  batch, time, width = final.shape
-  tokens = batch * time
+  rows, total = _in_chunks(
+    lambda logits: (
+      jnp.take(logits, node_token_ids, axis=-1),
+      jax.nn.logsumexp(logits, axis=-1),
+    ),
+    *(final, unembedding, softcap, chunk),
+  )
+  return rows - total[..., None]
+
+
+def log_sum_exp(
+  final: Shaped[Array, "B T D"],
+  unembedding: Shaped[Array, "V D"],
+  *,
+  softcap: float | None = None,
+  chunk: int | None = None,
+) -> Float[Array, "B T"]:
+  """Of the logits over the whole vocabulary; arguments as `node_log_probs`."""
+
+  def reduce(logits):
+    return jax.nn.logsumexp(logits, axis=-1)
+
+  return _in_chunks(reduce, final, unembedding, softcap, chunk)
+
+
+def _in_chunks(reduce, final, unembedding, softcap, chunk):
+  """reduce(logits [chunk, V]) at every token, some tokens after the others."""
+  *lead, width = final.shape
+  tokens = math.prod(lead)
   if chunk is None:
-    chunk = max(8, _CHUNK_ELEMENTS // unembedding.shape[0])
-  chunk = min(chunk, tokens)
+    chunk = max(_LEAST_CHUNK, _CHUNK_ELEMENTS // unembedding.shape[0])
   chunks = -(-tokens // chunk)
+  # As even as can be: padding is work.
+  chunk = -(-tokens // chunks)
   flat = final.reshape(tokens, width)
-  flat = jnp.pad(flat, ((0, chunks * chunk - tokens), (0, 0)))
+  if missing := chunks * chunk - tokens:
+    flat = jnp.pad(flat, ((0, missing), (0, 0)))
   precision = jax.lax.Precision.HIGHEST if final.dtype == jnp.float32 else None
 
   def one_chunk(hidden):
@@ -74,13 +106,15 @@ def node_log_probs(
       precision=precision,
       preferred_element_type=jnp.float32,
     )
-    logits = decoder.capped(logits, softcap)
-    total = jax.nn.logsumexp(logits, axis=-1, keepdims=True)
-    return jnp.take(logits, node_token_ids, axis=-1) - total
+    return reduce(decoder.capped(logits, softcap))
 
-  log_probs = jax.lax.map(one_chunk, flat.reshape(chunks, chunk, width))
-  num_nodes = node_token_ids.shape[0]
-  return log_probs.reshape(-1, num_nodes)[:tokens].reshape(batch, time, -1)
+  reduced = jax.lax.map(one_chunk, flat.reshape(chunks, chunk, width))
+  return jax.tree.map(
+    lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:tokens].reshape(
+      *lead, *leaf.shape[2:]
+    ),
+    reduced,
+  )
 
 
 def score(

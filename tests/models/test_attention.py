@@ -253,6 +253,17 @@ def test_backends_refuse_by_name():
     dataclasses.replace(plain, backend="magic")
 
 
+def test_the_suited_backend():
+  cpu, gpu = jax.devices("cpu")[0], _Gpu()
+  plain = switches.BASE
+  capped = dataclasses.replace(plain, attention_softcap=1.0)
+  assert attention.suited(plain, "float32", cpu) == "cpu"
+  assert attention.suited(plain, "float32", cpu, split=True) == "reference"
+  assert attention.suited(plain, "bfloat16", gpu) == "cudnn"
+  assert attention.suited(plain, "float32", gpu) == "reference"
+  assert attention.suited(capped, "bfloat16", gpu) == "reference"
+
+
 def test_a_missing_extra_is_named(monkeypatch):
   monkeypatch.setitem(sys.modules, "tokamax", None)
   config = dataclasses.replace(switches.BASE, backend="tokamax")

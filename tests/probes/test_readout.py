@@ -32,6 +32,11 @@ def test_log_probs_equal_full_log_softmax(chunk, softcap):
     logits = softcap * np.tanh(logits / softcap)
   expected = special.log_softmax(logits, axis=-1)[..., ids]
   np.testing.assert_allclose(got, expected, atol=2e-5)
+  got = readout.log_sum_exp(
+    *map(jnp.asarray, (final, unembedding)), softcap=softcap, chunk=chunk
+  )
+  expected = special.logsumexp(logits, axis=-1)
+  np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
 def test_no_logits_of_the_whole_batch():

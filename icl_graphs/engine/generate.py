@@ -6,6 +6,7 @@ prompt share its keys and values; see `models.cache`.
 
 import dataclasses
 import functools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -14,11 +15,13 @@ from jaxtyping import Array, Float, Int
 import numpy as np
 
 from icl_graphs import errors
-from icl_graphs.models import cache as cache_lib
 from icl_graphs.models import config as config_lib
-from icl_graphs.models import decoder
+from icl_graphs.models import decoder, step_cache
 
 Params = Any
+
+# Weights that are drawn from at once; vocabularies are tens of thousands.
+_NEIGHBOURS = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,49 +138,24 @@ def generate(
   variables = {"params": params}
   rows = jnp.arange(tokens.shape[0] * continuations)
   longest = tokens.shape[1] + sampler.steps
-  final, _, read = model.apply(
-    variables,
-    tokens,
-    lengths,
-    slots=longest if continuations == 1 else tokens.shape[1],
-    longest=longest,
-    method="prefill",
+  final, _, prompts = model.apply(
+    variables, tokens, lengths, longest=longest, method="prefill"
   )
   last = jnp.take_along_axis(final, (lengths - 1)[:, None, None], axis=1)
-  if continuations > 1:
-    last = jnp.repeat(last, continuations, axis=0)
-    prefix = cache_lib.as_prefix(read)
-    read = cache_lib.empty(
-      config, rows.shape[0], sampler.steps, final.dtype, prefix
-    )
+  last = jnp.repeat(last, continuations, axis=0)
+  read = step_cache.start(prompts, sampler.steps - 1, continuations)
 
   def draw(last, step):
     logits = decoder.logits(params, config, last)[:, 0]
-    log_probs = jax.nn.log_softmax(logits, axis=-1)
-    choices = logits
-    if sampler.allowed is not None:
-      allowed = np.array(sampler.allowed, np.int32)
-      choices = jnp.take(logits, allowed, axis=-1)
-    if sampler.temperature == 0:
-      drawn = jnp.argmax(choices, axis=-1)
-    else:
-      keys = jax.vmap(jax.random.fold_in, (None, 0))(
-        jax.random.fold_in(key, step), rows
-      )
-      drawn = jax.vmap(jax.random.categorical)(
-        keys, choices / sampler.temperature
-      )
-    if sampler.allowed is not None:
-      drawn = jnp.take(allowed, drawn)
-    drawn = drawn.astype(jnp.int32)
-    return drawn, jnp.take_along_axis(log_probs, drawn[:, None], axis=-1)[:, 0]
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(
+      jax.random.fold_in(key, step), rows
+    )
+    return _draw(logits, keys, sampler)
 
   def advance(state, step):
     last, read = state
     drawn, log_prob = draw(last, step)
-    last, _, read = model.apply(
-      variables, drawn[:, None], read, method="extend"
-    )
+    last, _, read = model.apply(variables, drawn, read, longest, method="step")
     return (last, read), (drawn, log_prob)
 
   # The last token is drawn outside the loop: nobody reads what follows it.
@@ -188,3 +166,50 @@ def generate(
     jnp.concatenate([drawn.T, end[:, None]], axis=1),
     jnp.concatenate([log_prob.T, end_log_prob[:, None]], axis=1),
   )
+
+
+def _draw(logits, keys, sampler):
+  """One token per row of logits [B, V], and its log-probability."""
+  most = jnp.max(logits, axis=-1, keepdims=True)
+  shares = jnp.exp(logits - most)
+  choices, weights = logits, shares
+  if sampler.allowed is not None:
+    allowed = np.array(sampler.allowed, np.int32)
+    choices = weights = jnp.take(logits, allowed, axis=-1)
+  if sampler.temperature == 0:
+    drawn = jnp.argmax(choices, axis=-1)
+  else:
+    if sampler.allowed is not None or sampler.temperature != 1:
+      top = jnp.max(choices, axis=-1, keepdims=True)
+      weights = jnp.exp((choices - top) / sampler.temperature)
+    drawn = _index(weights, keys)
+  if sampler.allowed is not None:
+    drawn = jnp.take(allowed, drawn)
+  drawn = drawn.astype(jnp.int32)
+  chosen = jnp.take_along_axis(logits, drawn[:, None], axis=-1) - most
+  log_prob = chosen[:, 0] - jnp.log(jnp.sum(shares, axis=-1))
+  return drawn, log_prob
+
+
+def _index(weights, keys):
+  """An index per row of weights [B, n], with probability in their proportion.
+
+  First a group of neighbours, then one of them: two random numbers per row
+  instead of one per weight, and cumulative sums of few terms. An index of
+  weight 0 is never drawn.
+  """
+  rows, count = weights.shape
+  groups = math.ceil(count / _NEIGHBOURS)
+  padded = jnp.pad(weights, ((0, 0), (0, groups * _NEIGHBOURS - count)))
+  grouped = padded.reshape(rows, groups, _NEIGHBOURS)
+  uniform = jax.vmap(functools.partial(jax.random.uniform, shape=(2,)))(keys)
+
+  def first_above(weights, uniform):
+    up_to = jnp.cumsum(weights, axis=-1)
+    # Less than the last sum, because `uniform` is less than 1.
+    reached = uniform[:, None] * up_to[:, -1:]
+    return jnp.sum(up_to <= reached, axis=-1)
+
+  which = first_above(jnp.sum(grouped, axis=-1), uniform[:, 0])
+  within = jnp.take_along_axis(grouped, which[:, None, None], axis=1)[:, 0]
+  return which * _NEIGHBOURS + first_above(within, uniform[:, 1])

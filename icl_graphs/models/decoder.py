@@ -14,10 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
-from icl_graphs.models import attention, layers, rope
+from icl_graphs.models import attention, layers, rope, step_cache
 from icl_graphs.models import cache as cache_lib
 from icl_graphs.models import config as config_lib
-from icl_graphs.models import step_cache
 
 Params = dict[str, Any]
 Observe = Callable[[Float[Array, "B T D"]], PyTree]

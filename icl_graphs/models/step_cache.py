@@ -16,11 +16,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from icl_graphs.models import attention
 from icl_graphs.models import cache as cache_lib
-from icl_graphs.models import config as config_lib
 
 # Slots of a block: whole vectors of every processor; on average half a block is
 # read in vain.

@@ -1,8 +1,9 @@
 """Measures speed: python -m launch.benchmark
 
 Every benchmark runs its rivals in turns and prints medians with their range;
---out saves them as benchmark.json. Comparisons with torch come from the tests,
-where torch is a requirement: they need a checkout and requirements-test.txt.
+--out saves them as benchmark.json with a figure. Comparisons with torch come
+from the tests, where torch is a requirement: they need a checkout and
+requirements-test.txt.
 
   model         a pass over walks, bare and with its useful output, beside
                 transformers; utilisation, memory, loading and compiling
@@ -18,7 +19,7 @@ from absl import flags
 
 from icl_graphs import errors
 from icl_graphs.experiments.speed import minimization, model, timing
-from icl_graphs.report import run_folder
+from icl_graphs.report import run_folder, speed_figures
 from launch import program
 
 # Benchmark, and the module of its rivals in torch.
@@ -51,7 +52,9 @@ def _define_options() -> list[str]:
 
 
 _WHAT = flags.DEFINE_enum("what", "model", list(_TOPICS), "What to measure.")
-_OUT = flags.DEFINE_string("out", None, "Folder for benchmark.json.")
+_OUT = flags.DEFINE_string(
+  "out", None, "Folder for benchmark.json and benchmark.png."
+)
 _TORCH = flags.DEFINE_bool("torch", True, "Compare with torch.")
 _OPTIONS = _define_options()
 
@@ -70,6 +73,7 @@ def main(_):
     for name, write in result.files.items():
       write(out / name)
     run_folder.write_json(out / "benchmark.json", run_folder.describe(content))
+    speed_figures.write(content, out / "benchmark.png")
 
 
 def _settings(module: types.ModuleType):
@@ -99,4 +103,4 @@ def _import(baseline: str | None) -> types.ModuleType | None:
 
 
 if __name__ == "__main__":
-  program.run(main)
+  program.run(main, keep_compiled=False)

@@ -76,14 +76,9 @@ def ceiling_products(
     config: of the model.
     tokens: rows at most.
   """
-  c = config
-  kernels = [
-    (c.hidden_size, c.mlp_size),
-    (c.mlp_size, c.hidden_size),
-    (c.hidden_size, min(c.vocab_size, 4 * c.mlp_size)),
-  ]
-  rows = sorted({min(tokens, rows) for rows in (512, 1024, 4096)})
-  return [(count, *kernel) for kernel in kernels for count in rows]
+  wide, narrow = config.mlp_size, config.hidden_size
+  rows = sorted({min(tokens, rows) for rows in (1024, 2048, 16384)})
+  return [(m, k, n) for k, n in ((narrow, wide), (wide, narrow)) for m in rows]
 
 
 def product(shape: tuple[int, int, int], dtype: str, precision: str):

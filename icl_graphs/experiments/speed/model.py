@@ -35,6 +35,7 @@ from icl_graphs.experiments.speed import (
   timing,
 )
 from icl_graphs.models import checkpoint, families, hub, weight_files
+from icl_graphs.models import config as config_lib
 from icl_graphs.tasks import graphs, walks
 
 TORCH_ROWS = ("transformers_bare", "transformers_useful", "hooks_useful")
@@ -107,6 +108,9 @@ def measure(
     AssertionError: the useful outputs of two rivals differ.
   """
   rows = _rows(settings.rows, baseline)
+  if settings.dtype not in (None, *checkpoint.DTYPES):
+    known = ", ".join(checkpoint.DTYPES)
+    raise errors.InputError(f"--dtype={settings.dtype}; known: {known}")
   # Times of compilation are told, so nothing may come from an older run.
   jax.config.update("jax_enable_compilation_cache", False)
   with contextlib.ExitStack() as stack:
@@ -122,15 +126,11 @@ def measure(
 def _measure(settings, rows, baseline, folder, job) -> timing.Result:
   platform = jax.local_devices()[0].platform
   dtype = settings.dtype or ("float32" if platform == "cpu" else "bfloat16")
-  if dtype not in checkpoint.DTYPES:
-    raise errors.InputError(
-      f"--dtype={dtype}; known: {', '.join(checkpoint.DTYPES)}"
-    )
   load_ours = functools.partial(
     ours.Ours,
     *(folder, job),
     dtype=dtype,
-    backend=settings.attention or "reference",
+    backend=settings.attention or _backend(platform),
     devices=settings.devices,
   )
   loaders = dict.fromkeys(ours.ROWS, load_ours)
@@ -184,6 +184,12 @@ def _measure(settings, rows, baseline, folder, job) -> timing.Result:
       job_lib.save, output=outputs["useful"], given=True
     )
   return summary.result(own, other, timed, differences, peaks, files)
+
+
+def _backend(platform: str) -> str:
+  """What computes attention unless something else is asked for."""
+  known = config_lib.BACKENDS
+  return "cpu" if platform == "cpu" and "cpu" in known else "reference"
 
 
 def _rows(wanted: str | None, baseline) -> list[str]:

@@ -1,4 +1,4 @@
-"""Decoding: many continuations of one prompt, beside transformers' `generate`."""
+"""Decoding: continuations of one prompt, beside transformers' `generate`."""
 
 import contextlib
 import dataclasses

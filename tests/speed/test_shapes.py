@@ -13,6 +13,7 @@ NAMES = {
   "llama-3.2-1b": "Llama-3.2-1B",
   "llama-3.1-8b": "Llama-3.1-8B",
   "llama-3.1-70b": "Llama-3.1-70B",
+  "llama-3.1-405b": "Llama-3.1-405B",
   "gemma-2-2b": "gemma-2-2b",
   "gemma-2-9b": "gemma-2-9b",
   "gemma-3-1b": "gemma-3-1b-pt",

@@ -70,6 +70,13 @@ SHAPES: dict[str, dict[str, Any]] = {
     "num_attention_heads": 64,
     "num_hidden_layers": 80,
   },
+  "llama-3.1-405b": _LLAMA_3
+  | {
+    "hidden_size": 16384,
+    "intermediate_size": 53248,
+    "num_attention_heads": 128,
+    "num_hidden_layers": 126,
+  },
   "gemma-2-2b": _GEMMA_2
   | {
     "hidden_size": 2304,

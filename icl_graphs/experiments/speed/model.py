@@ -35,12 +35,12 @@ from icl_graphs.experiments.speed import (
   timing,
 )
 from icl_graphs.models import checkpoint, families, hub, weight_files
-from icl_graphs.models import config as config_lib
 from icl_graphs.tasks import graphs, walks
 
 TORCH_ROWS = ("transformers_bare", "transformers_useful", "hooks_useful")
 ROWS = (*ours.ROWS, *TORCH_ROWS, "walk_sampling")
 _WALKS = 1024
+_CACHE = "jax_enable_compilation_cache"
 # Greatest difference of two implementations, relative to the greatest value.
 _TOLERANCE = {"float32": 1e-3, "bfloat16": 5e-2, "float16": 1e-2}
 
@@ -80,7 +80,9 @@ class Settings:
   dtype: str | None = timing.option(
     None, "float32 (on a CPU) or bfloat16 (elsewhere), on both sides."
   )
-  attention: str | None = timing.option(None, "Our attention backend.")
+  attention: str | None = timing.option(
+    None, "Our attention backend; default: what suits the model and the device."
+  )
   devices: int | None = timing.option(None, "Our devices; default all.")
   rows: str | None = timing.option(
     None, f"What to measure; default all: {','.join(ROWS)}."
@@ -111,9 +113,12 @@ def measure(
   if settings.dtype not in (None, *checkpoint.DTYPES):
     known = ", ".join(checkpoint.DTYPES)
     raise errors.InputError(f"--dtype={settings.dtype}; known: {known}")
-  # Times of compilation are told, so nothing may come from an older run.
-  jax.config.update("jax_enable_compilation_cache", False)
   with contextlib.ExitStack() as stack:
+    # Times of compilation are told, so nothing may come from an older run.
+    stack.callback(
+      jax.config.update, _CACHE, jax.config.jax_enable_compilation_cache
+    )
+    jax.config.update(_CACHE, False)
     folder = _folder(settings, stack)
     config = families.read_config(folder)
     if settings.tokens is not None:
@@ -130,7 +135,7 @@ def _measure(settings, rows, baseline, folder, job) -> timing.Result:
     ours.Ours,
     *(folder, job),
     dtype=dtype,
-    backend=settings.attention or _backend(platform),
+    backend=settings.attention,
     devices=settings.devices,
   )
   loaders = dict.fromkeys(ours.ROWS, load_ours)
@@ -184,12 +189,6 @@ def _measure(settings, rows, baseline, folder, job) -> timing.Result:
       job_lib.save, output=outputs["useful"], given=True
     )
   return summary.result(own, other, timed, differences, peaks, files)
-
-
-def _backend(platform: str) -> str:
-  """What computes attention unless something else is asked for."""
-  known = config_lib.BACKENDS
-  return "cpu" if platform == "cpu" and "cpu" in known else "reference"
 
 
 def _rows(wanted: str | None, baseline) -> list[str]:

@@ -35,7 +35,7 @@ class Ours:
     job: job_lib.Job,
     *,
     dtype: str,
-    backend: str,
+    backend: str | None,
     devices: int | None,
   ):
     """Loads.
@@ -44,7 +44,7 @@ class Ours:
       folder: of the checkpoint.
       job: the sequences.
       dtype: of weights and activations.
-      backend: of attention.
+      backend: of attention; default: what suits the model and the device.
       devices: how many local ones; default all.
 
     Raises:
@@ -59,6 +59,8 @@ class Ours:
         f"{len(self.devices)} devices; change --batch or --devices"
       )
     config = families.read_config(folder)
+    if backend is None:
+      backend = attention.suited(config, dtype, self.devices[0])
     self.config = dataclasses.replace(config, backend=backend)
     attention.check(self.config, dtype, self.devices[0])
     mesh = sharding.Mesh(np.asarray(self.devices), ("data",))

@@ -18,9 +18,10 @@ def bare(config: config_lib.DecoderConfig) -> Pass:
   """Blocks, final norm, log-sum-exp over the vocabulary; nothing captured."""
 
   def run(params, tokens, nodes, ids):
-    del nodes
+    del nodes, ids
     final, _ = decoder.Decoder(config).apply({"params": params}, tokens)
-    return _log_probs(config, params, final, ids[:1])
+    head = decoder.unembedding(params, config)
+    return readout.log_sum_exp(final, head, softcap=config.logit_softcap)
 
   return run
 
@@ -59,7 +60,12 @@ def useful(
     summed, counts = jax.lax.psum((summed, counts), axis)
     if positions is not None:
       final = jnp.take(final, positions, axis=1)
-    log_probs = _log_probs(config, params, final, ids)
+    log_probs = readout.node_log_probs(
+      final,
+      decoder.unembedding(params, config),
+      ids,
+      softcap=config.logit_softcap,
+    )
     return job_lib.Output(*_means(sums, summed, counts), log_probs)
 
   return run
@@ -72,12 +78,3 @@ def _means(sums, summed, counts):
   counts = jnp.einsum("wcs,sn->wcn", inside, counts, precision=precision)
   summed = jnp.einsum("wcs,lsnd->lwcnd", inside, summed, precision=precision)
   return summed / counts[None, ..., None], counts
-
-
-def _log_probs(config, params, final, ids):
-  return readout.node_log_probs(
-    final,
-    decoder.unembedding(params, config),
-    ids,
-    softcap=config.logit_softcap,
-  )

@@ -7,6 +7,8 @@ requirements-test.txt.
 
   model         a pass over walks, bare and with its useful output, beside
                 transformers; utilisation, memory, loading and compiling
+  decoding      512 sequences of 300 tokens drawn after one prompt, beside
+                transformers' generate
   minimization  4,096 restarts of 1,000 steps on a 4 x 4 grid (64 dimensions) in
                 one call, batched torch, and numpy restart by restart
 """
@@ -18,13 +20,14 @@ import types
 from absl import flags
 
 from icl_graphs import errors
-from icl_graphs.experiments.speed import minimization, model, timing
+from icl_graphs.experiments.speed import decoding, minimization, model, timing
 from icl_graphs.report import run_folder, speed_figures
 from launch import program
 
 # Benchmark, and the module of its rivals in torch.
 _TOPICS = {
   "model": (model, "tests.speed.torch_model"),
+  "decoding": (decoding, "tests.speed.torch_decoding"),
   "minimization": (minimization, "tests.theory.torch_baseline"),
 }
 

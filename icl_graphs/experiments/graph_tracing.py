@@ -112,6 +112,8 @@ def _observe_all(prepared, out, save_seconds) -> dict[str, xr.Dataset]:
         "model": settings.model,
         "report_layer": prepared.report_layer,
         "report_window": prepared.report_window,
+        "batch_size": state.batch_size,
+        "members": spread.data,
       }
       observed[name] = raw
     # Before the next model is made: there may not be room for two.

@@ -23,8 +23,6 @@ from icl_graphs.tasks import chat, graphs, prompts, walks, words
 
 PAPER_WINDOWS = (50, 200)
 PAPER_WORDS_OF_CONTEXT = 1400
-# Tried in turn where none is named; what a model needs decides.
-_FAST_ATTENTION = {"cpu": ("cpu",), "gpu": ("cudnn",)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,26 +196,18 @@ def _for_devices(settings, spread, config):
   dtype = settings.dtype
   if dtype is None:
     dtype = "float32" if device.platform == "cpu" else "bfloat16"
-  backends = (settings.attention,)
-  if settings.attention is None:
-    # The fast ones would undo the division of heads among devices.
-    fast = _FAST_ATTENTION if spread.model == 1 else {}
-    backends = (*fast.get(device.platform, ()), "reference")
-  for backend in backends:
-    try:
-      chosen = dataclasses.replace(config, backend=backend)
-      attention.check(chosen, dtype, device)
-      break
-    except errors.InputError:
-      if backend == backends[-1]:
-        raise
+  backend = settings.attention or attention.suited(
+    config, dtype, device, split=spread.model > 1
+  )
+  config = dataclasses.replace(config, backend=backend)
+  attention.check(config, dtype, device)
   settings = dataclasses.replace(
     settings,
     dtype=dtype,
-    attention=chosen.backend,
+    attention=backend,
     devices=len(spread.devices) // jax.process_count(),
   )
-  return settings, chosen
+  return settings, config
 
 
 def _context(settings, config, offset: int) -> int:

@@ -9,6 +9,8 @@ requirements-test.txt.
                 transformers; utilisation, memory, loading and compiling
   decoding      512 sequences of 300 tokens drawn after one prompt, beside
                 transformers' generate
+  walks         1,024 plain walks of 1,400 nodes on two grids beside numpy,
+                networkx and Python; other laws, and pairs of neighbours
   minimization  4,096 restarts of 1,000 steps on a 4 x 4 grid (64 dimensions) in
                 one call, batched torch, and numpy restart by restart
 """
@@ -20,7 +22,13 @@ import types
 from absl import flags
 
 from icl_graphs import errors
-from icl_graphs.experiments.speed import decoding, minimization, model, timing
+from icl_graphs.experiments.speed import (
+  decoding,
+  minimization,
+  model,
+  timing,
+  walks,
+)
 from icl_graphs.report import run_folder, speed_figures
 from launch import program
 
@@ -28,6 +36,7 @@ from launch import program
 _TOPICS = {
   "model": (model, "tests.speed.torch_model"),
   "decoding": (decoding, "tests.speed.torch_decoding"),
+  "walks": (walks, None),
   "minimization": (minimization, "tests.theory.torch_baseline"),
 }
 

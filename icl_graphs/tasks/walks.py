@@ -2,120 +2,35 @@
 
 Walk i depends on the seed and on i only, never on the batch it is drawn in,
 on its length (a shorter walk is a prefix), or on the other walks' laws.
-Random numbers are counter-based threefry bits turned into multiples of 2^-23
-in [0, 1), which float32 holds exactly; tables hold cumulative probabilities as
-multiples of 2^-23 too. All that happens to them is comparison, exact addition
-and one rounded product followed by a floor, so CPU, GPU and TPU agree to the
-last node.
+Random numbers are counter-based threefry bits, as whole numbers below 2^23, and
+cumulative probabilities are multiples of 2^-23. All that happens to them is
+integer arithmetic, comparison and one rounded product followed by a floor, so
+CPU, GPU and TPU agree to the last node.
 
 Legend: B batch of walks, n nodes, K largest number of neighbours.
 """
 
 import functools
-from typing import NamedTuple
 
 import jax
 from jax import numpy as jnp
-from jax import random
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Int
 import numpy as np
 
 from icl_graphs import errors
-from icl_graphs.tasks import streams, transitions
+from icl_graphs.tasks import steps, streams, transitions
 
 # Independent random streams of one walk; hop h draws from _FIRST_HOP + h.
 _START, _MODE, _FIRST_HOP = 0, 1, 2
-# Hops are unrolled, and each draws a number of its own.
-MAX_HOPS = 32
-
-
 # A table is made where it is used; `transitions.py` says how.
 TransitionTable = transitions.TransitionTable
 transition_table = transitions.transition_table
 stack_tables = transitions.stack_tables
-
-
-class StepLaw(NamedTuple):
-  """How a walk moves. Scalars, or arrays to vmap over; see `step_law`.
-
-  Attributes:
-    stay: probability of remaining at the node.
-    teleport: probability of a jump to a uniform node (itself included).
-    hops: edges crossed by one step (only the last node is emitted).
-    non_backtracking: never return along the edge just crossed, except from a
-      dead end.
-  """
-
-  stay: Float[Array, "..."] | float = 0.0
-  teleport: Float[Array, "..."] | float = 0.0
-  hops: Int[Array, "..."] | int = 1
-  non_backtracking: Bool[Array, "..."] | bool = False
-
-
-def step_law(
-  *,
-  stay: float = 0.0,
-  teleport: float = 0.0,
-  hops: int = 1,
-  non_backtracking: bool = False,
-) -> StepLaw:
-  """A checked `StepLaw`: the default is the plain walk.
-
-  Raises:
-    InputError: probabilities outside [0, 1] or with a sum above 1, a stay
-      probability of 1, or hops that are not 1 to MAX_HOPS.
-  """
-  for name, value in (("stay", stay), ("teleport", teleport)):
-    if not 0 <= value <= 1:
-      raise errors.InputError(
-        f"{name}={value} is not a probability between 0 and 1"
-      )
-  if stay + teleport > 1:
-    raise errors.InputError(
-      f"stay={stay} and teleport={teleport} sum to more than 1"
-    )
-  if stay == 1:
-    raise errors.InputError("stay=1 never moves; choose a smaller probability")
-  if hops not in range(1, MAX_HOPS + 1):
-    raise errors.InputError(
-      f"hops={hops} is not a whole number from 1 to {MAX_HOPS}"
-    )
-  return StepLaw(
-    float(stay), float(teleport), int(hops), bool(non_backtracking)
-  )
-
-
-def step(
-  key: Array,
-  node: Int[Array, ""],
-  previous_node: Int[Array, ""],
-  table: TransitionTable,
-  law: StepLaw,
-  *,
-  max_hops: int = 1,
-) -> Int[Array, ""]:
-  """One step of one walk: the next node, int32 []. Pure, vmappable.
-
-  Args:
-    key: a PRNG key, used for this step only.
-    node: int32 [].
-    previous_node: int32 [], the node crossed just before `node`; -1 if none.
-      Read by non-backtracking laws only.
-    table: the graph, [n, K].
-    law: scalars; may be traced.
-    max_hops: static bound on law.hops; further hops are not made.
-  """
-  uniforms = random.uniform(key, (1 + max_hops,), jnp.float32)
-  node, _ = _advance(
-    jnp.asarray(node, jnp.int32),
-    jnp.asarray(previous_node, jnp.int32),
-    uniforms[0],
-    uniforms[1:],
-    table,
-    law,
-    _Features(stays_or_jumps=True, non_backtracking=True),
-  )
-  return node
+# And a law, where steps are made.
+MAX_HOPS = steps.MAX_HOPS
+StepLaw = steps.StepLaw
+step_law = steps.step_law
+step = steps.step
 
 
 def sample_walks(
@@ -152,11 +67,13 @@ def sample_walks(
   if length < 1:
     raise errors.InputError(f"walks of length {length}; at least 1 is needed")
   law = StepLaw() if law is None else law
-  features = _Features(stays_or_jumps=True, non_backtracking=True)
+  features = steps.Features()
   if not any(isinstance(field, np.ndarray | jax.Array) for field in law):
     law = step_law(**law._asdict())
     max_hops = law.hops
-    features = _Features(law.stay + law.teleport > 0, law.non_backtracking)
+    features = steps.Features(
+      law.stay > 0, law.teleport > 0, law.non_backtracking
+    )
   return _walks(
     table,
     _checked_seed(seed),
@@ -203,76 +120,92 @@ def sample_pairs(
   )
 
 
-class _Features(NamedTuple):
-  """What a law may do, known at compile time: the rest costs nothing."""
-
-  stays_or_jumps: bool
-  non_backtracking: bool
-
-
 @functools.partial(jax.jit, static_argnames=("length", "max_hops", "features"))
 def _walks(table, seed, walk_index, law, start, *, length, max_hops, features):
   counts = {_FIRST_HOP + hop: length for hop in range(max_hops)}
-  if features.stays_or_jumps:
+  if features.stays or features.jumps:
     counts[_MODE] = length
   if start is None:
     counts[_START] = 1
-  drawn = streams.uniforms(seed, walk_index, counts)
-  table_axis = 0 if table.degree.ndim == 2 else None
+  drawn = streams.blocks(seed, walk_index, counts)
   if start is None:
-    start = jax.vmap(transitions.uniform_node, (0, table_axis))(
-      drawn[_START][0], table
-    )
+    first, _ = streams.pair(drawn[_START][0])
+    start = transitions.uniform_node(first, table)
+  arcs = transitions.arcs(table, non_backtracking=features.non_backtracking)
+  first_root = jnp.uint32(0)
+  if table.degree.ndim == 2:
+    graphs, n = table.degree.shape
+    first_root = jnp.arange(graphs, dtype=jnp.uint32) * np.uint32(n)
+  walker = steps.Walker(
+    arcs, table, first_root, StepLaw(*map(jnp.asarray, law))
+  )
+
   hops = [drawn[_FIRST_HOP + hop] for hop in range(max_hops)]
-  law = StepLaw(*map(jnp.asarray, law))
-  law_axes = StepLaw(*(0 if field.ndim == 1 else None for field in law))
 
-  @functools.partial(jax.vmap, in_axes=(0, 0, table_axis, law_axes))
-  def advance(state, uniforms, table, law):
-    return _advance(*state, *uniforms, table, law, features)
+  def two_steps(state, block):
+    modes, hops = block
+    modes = (None, None) if modes is None else streams.pair(modes)
+    # The nodes before the steps: the last step is made for nothing, which costs
+    # less than joining the start node to the rest.
+    nodes = []
+    for mode, *numbers in zip(modes, *map(streams.pair, hops), strict=True):
+      nodes.append(transitions.node(state[0]))
+      state = walker.advance(state, mode, numbers, features)
+    return state, nodes
 
-  def scanned(state, uniforms):
-    # Emits the node before the step: the last step is made for nothing, which
-    # costs less than joining the start node to the rest.
-    return advance(state, uniforms, table, law), state[0]
-
-  state = (start, jnp.full_like(start, -1))
-  return jax.lax.scan(scanned, state, (drawn.get(_MODE), hops))[1].T
+  return _collect(
+    two_steps, walker.begin(start), (drawn.get(_MODE), hops), length
+  )
 
 
 @functools.partial(jax.jit, static_argnames=("pairs",))
 def _pairs(table, seed, walk_index, start, *, pairs):
   counts = {_START: pairs, _FIRST_HOP: pairs}
-  drawn = streams.uniforms(seed, walk_index, counts)
-  w1 = transitions.uniform_node(drawn[_START], table)
-  if start is not None:
-    w1 = w1.at[0].set(start)
-  choose = functools.partial(transitions.choose, table)
-  w2 = jax.vmap(jax.vmap(choose))(w1, drawn[_FIRST_HOP])
-  return jnp.stack([w1.T, w2.T], axis=-1)
+  drawn = streams.blocks(seed, walk_index, counts)
+  arcs = transitions.arcs(table, non_backtracking=False)
+  walker = steps.Walker(arcs, table, jnp.uint32(0), StepLaw())
+
+  def two_pairs(given, block):
+    nodes = []
+    for first, second in zip(*map(streams.pair, block), strict=True):
+      w1 = transitions.uniform_node(first, table)
+      w1 = jnp.where(given >= 0, given, w1)
+      given = jnp.full_like(w1, -1)
+      features = steps.Features(False, False, False)
+      (w2, _) = walker.advance(walker.begin(w1), None, [second], features)
+      nodes += [w1, transitions.node(w2)]
+    return given, nodes
+
+  if start is None:
+    start = jnp.full(len(walk_index), -1, jnp.int32)
+  blocks = (drawn[_START], drawn[_FIRST_HOP])
+  return _collect(two_pairs, start, blocks, 2 * pairs).reshape(-1, pairs, 2)
 
 
-def _advance(node, previous, mode_uniform, hop_uniforms, table, law, features):
-  """One step: (node, previous) to (node, previous), all int32 []."""
-  moved, before = node, previous
-  for hop, uniform in enumerate(hop_uniforms):
-    if features.non_backtracking:
-      skipped = transitions.skip_neighbour(table, moved, before, uniform)
-      uniform = jnp.where(law.non_backtracking, skipped, uniform)
-    following = transitions.choose(table, moved, uniform)
-    made = hop < law.hops
-    before = jnp.where(made, moved, before)
-    moved = jnp.where(made, following, moved)
-  if not features.stays_or_jumps:
-    return moved, before
-  jumps = mode_uniform < law.teleport
-  stays = ~jumps & (mode_uniform < law.teleport + law.stay)
-  # A jump does not move, so it can reuse the first hop's number.
-  target = transitions.uniform_node(hop_uniforms[0], table)
-  return (
-    jnp.where(jumps, target, jnp.where(stays, node, moved)),
-    jnp.where(jumps, -1, jnp.where(stays, previous, before)),
-  )
+def _collect(advance, state, blocks, count):
+  """Scans blocks, each of which emits nodes [B]; all nodes, int32 [B, count].
+
+  The last block may emit too many.
+  """
+
+  def write(carry, now):
+    (state, nodes), (block, *drawn) = carry, now
+    state, emitted = advance(state, drawn)
+    # In place, where stacking would copy. Later nodes go first: what is too
+    # many lands on the last row, which is written again.
+    for row in reversed(range(len(emitted))):
+      place = block * len(emitted) + row
+      nodes = jax.lax.dynamic_update_index_in_dim(
+        nodes, emitted[row], place, axis=0
+      )
+    return (state, nodes), None
+
+  some = jax.tree.leaves(blocks)[0]
+  nodes = jnp.zeros((count, some.shape[1]), jnp.int32)
+  times = jnp.arange(some.shape[0], dtype=jnp.int32)
+  (_, nodes), _ = jax.lax.scan(write, (state, nodes), (times, *blocks))
+  # Apart from what follows: on its own a transpose is compiled block by block.
+  return jax.lax.optimization_barrier(nodes.T)
 
 
 def _checked_seed(seed):

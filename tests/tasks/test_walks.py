@@ -4,12 +4,13 @@ import functools
 import hashlib
 
 import jax
+from jax.extend import random as extend_random
 import numpy as np
 import pytest
 from scipy import stats
 
 from icl_graphs import errors
-from icl_graphs.tasks import graphs, walks
+from icl_graphs.tasks import graphs, streams, walks
 
 _WEIGHTED = np.array(
   [[0, 5, 1, 0], [5, 0, 0.5, 2], [1, 0.5, 0, 0.01], [0, 2, 0.01, 0]]
@@ -187,6 +188,77 @@ def test_walks_stay_the_same_between_versions():
   pairs = walks.sample_pairs(table, 3, np.arange(1), pairs=4)
   expected = [[13, 12], [12, 13], [7, 11], [8, 4]]
   assert np.asarray(pairs)[0].tolist() == expected
+
+
+@pytest.mark.parametrize(
+  "adjacency, law, digest",
+  [
+    ("grid:4x4", {"non_backtracking": True}, "63be5f4f38784ebf"),
+    (_WEIGHTED, {"stay": 0.2, "teleport": 0.1, "hops": 2}, "983277ef8410a464"),
+    (
+      _DIRECTED,
+      {"non_backtracking": True, "hops": 3, "stay": 0.2},
+      "61e5240d4da2807d",
+    ),
+  ],
+)
+def test_walks_of_other_laws_stay_the_same(adjacency, law, digest):
+  if isinstance(adjacency, str):
+    adjacency = graphs.parse(adjacency).adjacency
+  nodes = _sample(adjacency, walks.step_law(**law), count=8, length=101)
+  assert hashlib.sha256(nodes.tobytes()).hexdigest()[:16] == digest
+
+
+@pytest.mark.parametrize("spec", ["grid:4x4", "complete:12", "tree:3x2"])
+def test_equal_and_cumulative_shares_give_the_same_walks(spec):
+  table = walks.transition_table(graphs.parse(spec))
+  assert table.cumulative is None
+  degree = np.asarray(table.degree)
+  slots = np.minimum(np.arange(table.neighbours.shape[1]) + 1, degree[:, None])
+  quanta = np.rint(slots / degree[:, None] * 2**23)
+  cumulative = (quanta / 2**23).astype(np.float32)
+  sample = functools.partial(walks.sample_walks, seed=1, length=101)
+  for law in (walks.StepLaw(), walks.StepLaw(non_backtracking=True)):
+    pair = [
+      sample(each, walk_index=np.arange(64), law=law)
+      for each in (table, table._replace(cumulative=cumulative))
+    ]
+    np.testing.assert_array_equal(*pair)
+
+
+def test_equal_and_unequal_shares_in_one_batch():
+  equal = walks.transition_table(graphs.parse("ring:5"), 6, 4)
+  unequal = walks.transition_table(_WEIGHTED, 6, 4)
+  stacked = walks.stack_tables([equal, unequal])
+  both = walks.sample_walks(stacked, 3, np.arange(2), length=50)
+  for k, table in enumerate((equal, unequal)):
+    alone = walks.sample_walks(table, 3, np.array([k]), length=50)
+    np.testing.assert_array_equal(both[k], alone[0])
+
+
+def test_the_cipher_is_jax_s():
+  words = np.random.default_rng(0).integers(2**32, size=(2, 1000), dtype="u4")
+  key = np.array([7, 2**32 - 1], np.uint32)
+  expected = extend_random.threefry_2x32(tuple(key), words.ravel())
+  found = np.ravel(jax.jit(streams.encrypt)(key, *words))
+  np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("law", _LAWS.values(), ids=_LAWS)
+def test_shortest_walks_are_prefixes(law):
+  table = walks.transition_table(graphs.parse("grid:4x4"))
+  for length in (1, 2, 3):
+    short = walks.sample_walks(table, 3, np.arange(3), length=length, law=law)
+    np.testing.assert_array_equal(short, _whole(law)[:3, :length])
+
+
+def test_arcs_know_their_way_back():
+  table = walks.transition_table(_DIRECTED)
+  neighbours, back = np.asarray(table.neighbours), np.asarray(table.back)
+  for i, j in np.argwhere(_DIRECTED):
+    slot = back[i, list(neighbours[i, : table.degree[i]]).index(j)]
+    assert (slot >= 0) == (_DIRECTED[j, i] > 0)
+    assert slot < 0 or neighbours[j, slot] == i
 
 
 def test_most_hops_and_largest_seed():

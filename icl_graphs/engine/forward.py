@@ -20,6 +20,7 @@ from icl_graphs.probes import class_sums, readout
 from icl_graphs.tasks import graphs, prompts, walks
 
 Params = Any
+Part = Callable[[Float[Array, "B T D"]], Float[Array, "B T D"]]
 PAIR_ROLES = ("both", "first", "second")
 
 
@@ -135,6 +136,7 @@ def observe(
   edges: Bool[Array, "n n"],
   walk_index: Int[Array, " B"],
   valid: Bool[Array, " B"],
+  part: Part = lambda hidden: hidden,
 ) -> tuple[Sums, PerWalk]:
   """Reads sequences with the model and reduces what it thinks.
 
@@ -145,11 +147,12 @@ def observe(
     edges: steps that follow the graph.
     walk_index: decides the group of every sequence.
     valid: false for padding sequences, which enter no sum.
+    part: places the hidden states that enter the sums; see `Spread.part`.
 
   Returns:
     Class sums, and scores at every word (BOS dropped).
   """
-  model = decoder.Decoder(plan.running)
+  model = decoder.Decoder(plan.running, plan.layers)
   groups = class_sums.one_hot_groups(plan.sums, walk_index, valid)
   summed = batch.nodes
   if plan.pair_role != "both":
@@ -162,11 +165,9 @@ def observe(
   members = class_sums.one_hot_nodes(plan.sums, summed, dtype)
 
   def reduce(hidden):
-    return class_sums.segment_sums(plan.sums, hidden, members, groups)
+    return class_sums.segment_sums(plan.sums, part(hidden), members, groups)
 
   final, sums = model.apply({"params": params}, batch.tokens, reduce)
-  if plan.layers != tuple(range(sums.shape[0])):
-    sums = jnp.take(sums, np.asarray(plan.layers), axis=0)
   counts = class_sums.segment_counts(plan.sums, members, groups)
 
   words = slice(plan.layout.offset, None)
@@ -185,12 +186,12 @@ def observe(
 
 
 def build(
-  plan: Plan,
+  plan: Plan, part: Part = lambda hidden: hidden
 ) -> Callable[..., tuple[Sums, PerWalk]]:
-  """Returns step(params, task, walk_index [B], valid [B])."""
+  """Returns step(params, task, walk_index [B], valid [B]); see `observe`."""
 
   def step(params, work, walk_index, valid):
     batch = sample(plan, work, walk_index)
-    return observe(plan, params, batch, work.edges, walk_index, valid)
+    return observe(plan, params, batch, work.edges, walk_index, valid, part)
 
   return step

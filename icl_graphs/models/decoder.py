@@ -5,195 +5,21 @@ time to trace and compile does not grow with the depth.
 """
 
 from collections.abc import Callable
-import dataclasses
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
+from jaxtyping import Array, Float, Int, PyTree, Shaped
 
-from icl_graphs.models import attention, layers, rope, step_cache
+from icl_graphs.models import block as block_lib
 from icl_graphs.models import cache as cache_lib
 from icl_graphs.models import config as config_lib
+from icl_graphs.models import layers, rope, step_cache
 
 Params = dict[str, Any]
 Observe = Callable[[Float[Array, "B T D"]], PyTree]
-# Products of more rows than this are slower on a CPU, and use more memory.
-_CPU_TOKENS = 1024
-
-
-class _Context(NamedTuple):
-  """What all layers share.
-
-  Attributes:
-    turn: rotation; None without rotary embedding.
-    local_turn: that of sliding-window layers, where it differs.
-    length, before: of a cache, see `cache.attend`; None without one.
-    steps: a cache read one token at a time; None without one.
-  """
-
-  turn: rope.Rotation | None
-  local_turn: rope.Rotation | None
-  length: Int[Array, " B"] | None
-  before: Int[Array, " B"] | None
-  steps: step_cache.StepCache | None = None
-
-
-class SelfAttention(nn.Module):
-  """Projections and norms, rotation, attention, and the way back."""
-
-  config: config_lib.DecoderConfig
-
-  def setup(self):
-    c = self.config
-    width = (c.hidden_size,)
-
-    def projection(heads):
-      return layers.Projection(c, width, (heads, c.head_size), c.qkv_bias)
-
-    self.query = projection(c.num_heads)
-    self.key = projection(c.num_kv_heads)
-    self.value = projection(c.num_kv_heads)
-    self.output = layers.Projection(
-      c, (c.num_heads, c.head_size), width, c.attention_output_bias
-    )
-    if c.qk_norm != "none":
-      norm = dataclasses.replace(c.norm, bias=False)
-      axes = 1 if c.qk_norm == "head" else 2
-      self.query_norm = layers.Norm(norm, axes)
-      self.key_norm = layers.Norm(norm, axes)
-
-  def project(
-    self, hidden: Float[Array, "B T D"]
-  ) -> tuple[
-    Float[Array, "B T N H"], Float[Array, "B T K H"], Float[Array, "B T K H"]
-  ]:
-    """Query, key and value, before rotation."""
-    c = self.config
-    query, key, value = self.query(hidden), self.key(hidden), self.value(hidden)
-    if c.qkv_clip is not None:
-      query, key, value = (
-        jnp.clip(one, -c.qkv_clip, c.qkv_clip) for one in (query, key, value)
-      )
-    if c.qk_norm != "none":
-      query, key = self.query_norm(query), self.key_norm(key)
-    return query, key, value
-
-  def mix(
-    self,
-    query: Float[Array, "B T N H"],
-    key: Float[Array, "B T K H"],
-    value: Float[Array, "B T K H"],
-    slides: Bool[Array, ""],
-    context: _Context,
-    past: cache_lib.Past | None,
-  ) -> tuple[Float[Array, "B T N H"], tuple[Array, Array]]:
-    """Returns mixed values, and the new keys and values."""
-    turn = context.turn
-    if turn is not None:
-      if context.local_turn is not None:
-        turn = jax.tree.map(
-          functools.partial(jnp.where, slides), context.local_turn, turn
-        )
-      query, key = rope.rotate(query, turn), rope.rotate(key, turn)
-    return self._attend(query, key, value, slides, context, past), (key, value)
-
-  def _attend(self, query, key, value, slides, context, past):
-    c = self.config
-    same = {
-      "scale": c.attention_scale,
-      "softcap": c.attention_softcap,
-      "precision": c.precision,
-    }
-    if past is not None:
-      window = None
-      if any(c.sliding):
-        window = jnp.where(slides, c.window, c.max_positions + query.shape[1])
-      if context.steps is not None:
-        return step_cache.attend(
-          query, key, value, past, context.steps, window=window, **same
-        )
-      return cache_lib.attend(
-        query,
-        key,
-        value,
-        past,
-        length=context.length,
-        before=context.before,
-        window=window,
-        **same,
-      )
-
-    def within(window):
-      return functools.partial(
-        attention.attention, window=window, backend=c.backend, **same
-      )
-
-    if not any(c.sliding) or c.window >= query.shape[1]:
-      return within(None)(query, key, value)
-    if all(c.sliding):
-      return within(c.window)(query, key, value)
-    return jax.lax.cond(
-      slides, within(c.window), within(None), query, key, value
-    )
-
-
-class Block(nn.Module):
-  """Residual block: attention, then or beside it the MLP."""
-
-  config: config_lib.DecoderConfig
-
-  def setup(self):
-    c = self.config
-    self.attention = SelfAttention(c)
-    self.mlp = layers.MLP(c)
-    if c.norm_placement in ("pre", "both"):
-      self.attention_norm = layers.Norm(c.norm)
-      self.mlp_norm = layers.Norm(c.norm)
-    if c.norm_placement in ("post", "both"):
-      self.attention_post_norm = layers.Norm(c.norm)
-      self.mlp_post_norm = layers.Norm(c.norm)
-
-  def __call__(
-    self,
-    hidden: Float[Array, "B T D"],
-    slides: Bool[Array, ""],
-    context: _Context,
-    past: cache_lib.Past | None = None,
-  ) -> tuple[Float[Array, "B T D"], tuple[Array, Array]]:
-    """Returns the residual stream, and the new keys and values."""
-    projected = self._by_tokens(Block._read, hidden)
-    mixed, kept = self.attention.mix(*projected, slides, context, past)
-    return self._by_tokens(Block._write, hidden, mixed), kept
-
-  def _read(self, hidden):
-    """What attention needs of every token."""
-    if self.config.norm_placement != "post":
-      hidden = self.attention_norm(hidden)
-    return self.attention.project(hidden)
-
-  def _write(self, hidden, mixed):
-    """What every token becomes once others' values are mixed."""
-    c = self.config
-    before, after = c.norm_placement != "post", c.norm_placement != "pre"
-    attended = self.attention.output(mixed)
-    if after:
-      attended = self.attention_post_norm(attended)
-    middle = hidden if c.parallel else hidden + attended
-    written = self.mlp(self.mlp_norm(middle) if before else middle)
-    if after:
-      written = self.mlp_post_norm(written)
-    if c.parallel:
-      written += attended
-    return middle + written
-
-  def _by_tokens(self, apply, *arrays):
-    tokens = arrays[0].shape[0] * arrays[0].shape[1]
-    if self.config.backend != "cpu" or tokens <= _CPU_TOKENS:
-      return apply(self, *arrays)
-    return layers.by_tokens(apply, self, arrays, _CPU_TOKENS)
 
 
 class Decoder(nn.Module):
@@ -201,9 +27,14 @@ class Decoder(nn.Module):
 
   Hidden state 0 is the embedding, as it enters the first block, and hidden
   state k the output of block k, before the final norm.
+
+  Attributes:
+    config: of the model.
+    observed: ascending hidden states that are shown to `observe`; None for all.
   """
 
   config: config_lib.DecoderConfig
+  observed: tuple[int, ...] | None = None
 
   def __call__(
     self, tokens: Int[Array, "B T"], observe: Observe | None = None
@@ -212,14 +43,13 @@ class Decoder(nn.Module):
 
     Args:
       tokens: ids in [0, V); an id beyond gives NaN, never another word.
-      observe: reduces a hidden state to what is kept of it. Called on hidden
-        state 0 and, inside the scan over layers, on every block's output: only
-        its result leaves the scan, so that the full [L + 1, B, T, D] never
-        exists unless it returns its argument.
+      observe: reduces a hidden state to what is kept of it. Called inside the
+        scan over layers: only its result leaves the scan, so that the full
+        [L + 1, B, T, D] never exists unless it returns its argument.
 
     Returns:
       Hidden states after the final norm, and what `observe` returned with a
-      leading axis L + 1 on every leaf (None without it).
+      leading axis over the observed hidden states (None without it).
     """
     final, seen, _ = self._run(tokens, observe, None, False, 0)
     return final, seen
@@ -317,27 +147,38 @@ class Decoder(nn.Module):
     past = None
     if cache is not None:
       past = (step_cache if stepping else cache_lib).layers(cache)
+    every = tuple(range(c.num_layers + 1))
+    observed = every if self.observed is None else self.observed
+    slots = [observed.index(k) if k in observed else -1 for k in every]
+
+    def note(seen, hidden, slot):
+      return jax.tree.map(
+        lambda kept, leaf: jax.lax.dynamic_update_index_in_dim(
+          kept, leaf, slot, axis=0
+        ),
+        seen,
+        observe(hidden),
+      )
+
     seen = None
     if observe is not None:
       # Written in place through the scan: stacking the embedding's observation
       # onto the scan's output would hold everything twice.
       seen = jax.tree.map(
-        lambda leaf: (
-          jnp.zeros((c.num_layers + 1, *leaf.shape), leaf.dtype).at[0].set(leaf)
-        ),
-        observe(hidden),
+        lambda leaf: jnp.zeros((len(observed), *leaf.shape), leaf.dtype),
+        jax.eval_shape(observe, hidden),
       )
+      if slots[0] >= 0:
+        seen = note(seen, hidden, slots[0])
 
-    def body(block, carry, index, slides, past, context):
+    def body(block, carry, slot, slides, past, context):
       hidden, seen = carry
       hidden, kept = block(hidden, slides, context, past)
-      if observe is not None:
-        seen = jax.tree.map(
-          lambda kept, leaf: jax.lax.dynamic_update_index_in_dim(
-            kept, leaf, index, axis=0
-          ),
-          seen,
-          observe(hidden),
+      if observe is not None and observed == every:
+        seen = note(seen, hidden, slot)
+      elif observe is not None:
+        seen = jax.lax.cond(
+          slot >= 0, note, lambda seen, *_: seen, seen, hidden, slot
         )
       return (hidden, seen), kept if keep else None
 
@@ -348,9 +189,9 @@ class Decoder(nn.Module):
       in_axes=(0, 0, 0, nn.broadcast),
       length=c.num_layers,
     )(
-      Block(c, name="blocks"),
+      block_lib.Block(c, name="blocks"),
       (hidden, seen),
-      jnp.arange(1, c.num_layers + 1),
+      jnp.array(slots[1:]),
       jnp.array(c.sliding or (False,) * c.num_layers),
       past,
       context,
@@ -385,11 +226,11 @@ class Decoder(nn.Module):
       return rope.rotation(kind, c.head_size, positions, dtype, longest)
 
     if cache is None:
-      return _Context(turn(c.rope), turn(c.local_rope), None, None)
+      return block_lib.Context(turn(c.rope), turn(c.local_rope), None, None)
     turns = turn(c.rope), turn(c.local_rope)
     if isinstance(cache, step_cache.StepCache):
-      return _Context(*turns, None, None, cache)
-    return _Context(*turns, cache.length, cache.before)
+      return block_lib.Context(*turns, None, None, cache)
+    return block_lib.Context(*turns, cache.length, cache.before)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 2))

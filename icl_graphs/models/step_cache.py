@@ -76,7 +76,7 @@ def start(
     block: W.
   """
   layers, count, slots, heads, size = prompts.key.shape
-  batch, room = count * continuations, math.ceil(steps / block)
+  batch, room = count * continuations, max(1, math.ceil(steps / block))
   before = jnp.repeat(prompts.length, continuations, axis=0)
   filled = 0 if continuations > 1 else math.ceil(slots / block)
 

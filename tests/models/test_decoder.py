@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import switches
 
+from icl_graphs.models import block, decoder
 from icl_graphs.models import config as config_lib
-from icl_graphs.models import decoder
 
 CONFIG = config_lib.DecoderConfig(
   family="llama",
@@ -70,6 +70,15 @@ def test_observation_has_one_entry_per_hidden_state():
   assert _apply(_params(), TOKENS)[1] is None
 
 
+@pytest.mark.parametrize("observed", [(0,), (3,), (0, 2), (1, 2, 3)])
+def test_some_hidden_states(observed):
+  _, everything = _apply(_params(), TOKENS, _identity)
+  _, some = decoder.Decoder(CONFIG, observed).apply(
+    {"params": _params()}, TOKENS, _identity
+  )
+  np.testing.assert_allclose(some, everything[np.array(observed)], atol=1e-5)
+
+
 def test_final_is_the_norm_of_the_last_hidden_state():
   final, hidden = _apply(_params(), TOKENS, _identity)
   last = np.asarray(hidden[-1], np.float64)
@@ -101,7 +110,7 @@ def test_only_what_is_observed_leaves_the_scan():
 @pytest.mark.parametrize("variant", switches.VARIANTS)
 def test_few_tokens_at_a_time_change_nothing(variant, monkeypatch):
   """Every switch, with parts that do not divide the 22 tokens."""
-  monkeypatch.setattr(decoder, "_CPU_TOKENS", 5)
+  monkeypatch.setattr(block, "_CPU_TOKENS", 5)
   config = switches.VARIANTS[variant]
   params = switches.params(config)
   whole = _apply(params, TOKENS, _identity, config)

@@ -6,7 +6,7 @@ member is
 
 - one device that holds all parameters: `jax.pmap`;
 - for larger models, a row of `model` devices of a mesh, each of which holds a
-  part of the parameters (`AXES`) and does its part of the products. The walks
+  part of the parameters (`axes`) and does its part of the products. The walks
   are still mapped explicitly, so that no reshape of tokens can make the members
   repeat each other's work; only `model` is left to the compiler.
 
@@ -24,30 +24,15 @@ from typing import Any
 
 import jax
 from jax import sharding
-from jaxtyping import Bool, Int
+from jaxtyping import Array, Bool, Float, Int
 import numpy as np
 
 from icl_graphs import errors
+from icl_graphs.engine import axes
 from icl_graphs.models import config as config_lib
 
 P = sharding.PartitionSpec
 Params = Any
-
-# Parameters by the end of their path, and their axes after that of the layers.
-# What is not listed (norms, biases of outputs, positions) is on every device.
-AXES = (
-  ("embedding", "vocabulary width"),
-  ("query/kernel", "width heads head_size"),
-  ("query/bias", "heads head_size"),
-  ("(key|value)/kernel", "width kv_heads head_size"),
-  ("(key|value)/bias", "kv_heads head_size"),
-  ("attention/output/kernel", "heads head_size width"),
-  ("(up|gate)/kernel", "width mlp"),
-  ("(up|gate)/bias", "mlp"),
-  ("down/kernel", "mlp width"),
-)
-# Key/value heads that do not divide are on every device; the others have to.
-OVER_MODEL = ("vocabulary", "heads", "mlp", "kv_heads")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,19 +70,7 @@ class Spread:
     Raises:
       errors.InputError: naming what does not divide.
     """
-    sizes = {
-      "attention heads": config.num_heads,
-      "entries of the MLP": config.mlp_size,
-      "tokens of the vocabulary": config.vocab_size,
-    }
-    whole = [
-      f"{size} {name}" for name, size in sizes.items() if size % self.model
-    ]
-    if whole:
-      raise errors.InputError(
-        f"{' and '.join(whole)} cannot be divided among {self.model} devices;"
-        " change model:... of --mesh"
-      )
+    axes.check(config, self.model)
 
   def place(self, path: str, shape: tuple[int, ...]) -> sharding.NamedSharding:
     """Where a parameter lives; see `checkpoint.load`.
@@ -106,16 +79,7 @@ class Spread:
       path: names joined by "/".
       shape: with the axis of the layers, where it has one.
     """
-    spec: tuple[str | None, ...] = ()
-    for pattern, axes in AXES:
-      if self.model > 1 and re.search(f"{pattern}$", path):
-        names = axes.split()
-        sizes = shape[len(shape) - len(names) :]
-        spec = (None,) * (len(shape) - len(names)) + tuple(
-          "model" if name in OVER_MODEL and size % self.model == 0 else None
-          for name, size in zip(names, sizes, strict=True)
-        )
-        break
+    spec = axes.spec(path, shape, self.model)
     return sharding.NamedSharding(self.mesh, P(*spec))
 
   def make(self, function: Callable[[], Params]) -> Params:
@@ -129,9 +93,38 @@ class Spread:
     )
     return jax.jit(function, out_shardings=places)()
 
+  @property
+  def cuts_sums(self) -> bool:
+    """Whether a device keeps its part of the width of class sums only.
+
+    A host then fetches all of them from its own devices.
+    """
+    rows = self.mesh.devices.reshape(-1, self.model)
+    return self.model > 1 and all(
+      len({device.process_index for device in row}) == 1 for row in rows
+    )
+
+  def part(self, hidden: Float[Array, "B T D"]) -> Float[Array, "B T D"]:
+    """Hidden states as they enter sums, the width over `model`.
+
+    Sums of all layers may be larger than the model's share of a device. The
+    residual stream is said to be whole first: the compiler would cut it too and
+    gather it for every product.
+    """
+    if not self.cuts_sums or hidden.shape[-1] % self.model:
+      return hidden
+    hidden = jax.lax.with_sharding_constraint(hidden, P(None, None, None))
+    return jax.lax.with_sharding_constraint(hidden, P(None, None, "model"))
+
   def put(self, tree: Any) -> Any:
     """Places a tree on every device, once and explicitly."""
     return jax.tree.map(lambda leaf: self._put(leaf, P()), tree)
+
+  def put_like(self, tree: Any, like: Any) -> Any:
+    """Places a tree on the devices as another one is, explicitly."""
+    return jax.tree.map(
+      lambda leaf, other: self._put(leaf, other.sharding.spec), tree, like
+    )
 
   def walks(
     self, first: int, batch_size: int, total: int
@@ -231,17 +224,31 @@ def spread(count: int | None = None, mesh: str | None = None) -> Spread:
   devices = tuple(d for host in sorted(hosts) for d in hosts[host][:count])
   if mesh is None:
     return Spread(devices)
-  axes = dict(re.findall(r"(data|model):([1-9]\d*)(?=,|$)", mesh))
-  if ",".join(f"{k}:{v}" for k, v in axes.items()) != mesh:
+  sizes = dict(re.findall(r"(data|model):([1-9]\d*)(?=,|$)", mesh))
+  if ",".join(f"{k}:{v}" for k, v in sizes.items()) != mesh:
     raise errors.InputError(f"--mesh={mesh} is not of the form data:2,model:4")
-  model = int(axes.get("model", 1))
-  used = model * int(axes.get("data", max(1, len(devices) // model)))
+  model = int(sizes.get("model", 1))
+  used = model * int(sizes.get("data", max(1, len(devices) // model)))
   if used > len(devices) or (len(hosts) > 1 and used < len(devices)):
     raise errors.InputError(
       f"--mesh={mesh} takes {used} devices, but there are {len(devices)};"
       " change it or --devices"
     )
   return Spread(devices[:used], model)
+
+
+def fetch(tree: Any) -> Any:
+  """A tree on this host; its own devices have all of every array."""
+
+  def whole(leaf):
+    if leaf.is_fully_addressable or leaf.is_fully_replicated:
+      return jax.device_get(leaf)
+    found = np.empty(leaf.shape, leaf.dtype)
+    for shard in leaf.addressable_shards:
+      found[shard.index] = jax.device_get(shard.data)
+    return found
+
+  return jax.tree.map(whole, tree)
 
 
 def local_devices(count: int | None = None) -> list[jax.Device]:

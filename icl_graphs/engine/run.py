@@ -96,12 +96,18 @@ class _Loop:
     self.spread = spread
     self.walks = walks
     self._state = state
-    self._total = None if state.sums is None else spread.put(state.sums)
+    self._total = None
 
   def state(self) -> state_lib.State:
     """Everything that is done, on the host."""
-    self._state.sums = jax.device_get(self._total)
+    if self._total is not None:
+      self._state.sums = parallel.fetch(self._total)
     return self._state
+
+  def _count(self, sums):
+    if self._total is None and self._state.sums is not None:
+      self._total = self.spread.put_like(self._state.sums, sums)
+    self._total = sums if self._total is None else _add(self._total, sums)
 
   def run(self, step, advance, keep, save_seconds) -> None:
     """Runs all that is left, dispatching a batch before fetching the last."""
@@ -114,7 +120,7 @@ class _Loop:
       # Added only now: a step that failed must leave no trace in the total.
       sums, per_walk, count = pending
       fetched = jax.device_get(per_walk)
-      self._total = sums if self._total is None else _add(self._total, sums)
+      self._count(sums)
       self._state.append(forward.PerWalk(*(x[:count] for x in fetched)))
       advance(count)
 
@@ -185,7 +191,9 @@ class _Programs:
     """The program for a batch size; see `parallel.Spread.compile`."""
 
     def make():
-      return spread.compile(forward.build(plan), params, work, batch_size)
+      return spread.compile(
+        forward.build(plan, spread.part), params, work, batch_size
+      )
 
     return self._once((plan, spread, batch_size), params, work, make)
 

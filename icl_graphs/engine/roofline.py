@@ -25,9 +25,8 @@ from icl_graphs.models import config as config_lib
 _HALF, _SINGLE = 2, 4
 # Tokens whose logits exist at once, at least; see `probes.readout`.
 _CHUNK = 256
-# The sums in the scan, in the result, of the step before and of all steps; and
-# once more while members exchange them.
-_COPIES_OF_SUMS = 5
+# The sums in the scan, in the result, of the step before and of all steps.
+_COPIES_OF_SUMS = 4
 # Of a device's memory, for fragments; and tokens of a step that more do not
 # make faster. Both as in `batch_size`.
 _RESERVE, _TOKENS = 0.1, 2**17
@@ -88,7 +87,8 @@ class Roofline:
     time: T, tokens of a walk.
     hosts: how many.
     sum_rows: S G n, vectors that are summed per hidden state; 0 for none.
-    sums_cut: whether the width of the sums is divided over the m devices.
+    sums_cut: whether the width of the sums is divided over the m devices, as it
+      is where they are of one host.
     scores_in_memory: attention without a kernel that keeps scores on the chip.
   """
 
@@ -199,18 +199,19 @@ class Roofline:
   def walk_bytes(self) -> int:
     """Memory that one more walk of a step takes on a device.
 
-    The residual stream, its norm and what is added to it, beside either three
-    times the width of the MLP or queries, keys and values twice and the float32
-    scores of a block of queries, twice.
+    The residual stream and what is added to it, beside either twice the width
+    of the MLP or queries, keys, values and their mixture, and float32 scores of
+    a block of queries, twice. Compiled programs take less: half as much for
+    70B on a TPU v5p.
     """
     c, m = self.config, self.model
     queries = c.num_heads * c.head_size // m
     keys = 2 * max(1, c.num_kv_heads // m) * c.head_size
-    attention = _HALF * 2 * (queries + keys)
+    attention = _HALF * (2 * queries + keys)
     if self.scores_in_memory:
       attention += 2 * _SINGLE * _CHUNK * c.num_heads // m
-    mlp = _HALF * 3 * c.mlp_size // m
-    return self.time * (_HALF * 3 * c.hidden_size + max(attention, mlp))
+    mlp = _HALF * 2 * c.mlp_size // m
+    return self.time * (_HALF * 2 * c.hidden_size + max(attention, mlp))
 
   def batch(self) -> int:
     """Walks per member that fit, and at most those that still pay; 0: none."""

@@ -171,5 +171,5 @@ def test_lines_of_the_table():
   assert [[cell.strip(" *") for cell in row] for row in best] == [
     ["H100", "2:4"],
     ["H200", "4:2"],
-    ["TPU v5p", "1:4"],
+    ["TPU v5p", "2:2"],
   ]

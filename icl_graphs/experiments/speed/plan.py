@@ -98,7 +98,8 @@ def compiled(
   spread.check(config)
   work = spread.put(forward.task(graphs.parse(_GRAPH), 0))
   params = spread.params(config, s.dtype)
-  return spread.compile(forward.build(plan), params, work, s.batch)
+  step = forward.build(plan, spread.part)
+  return spread.compile(step, params, work, s.batch)
 
 
 def _spread(settings: Settings) -> OnPaper:
@@ -178,6 +179,7 @@ def lines(
               length,
               max(1, model // device.per_host),
               rows,
+              sums_cut=model <= device.per_host,
               # XLA's own attention is what there is beside cuDNN.
               scores_in_memory="TPU" in device_name,
             )
@@ -185,7 +187,8 @@ def lines(
           )
           if row.batch()
         ]
-        best = max(fitting, key=lambda row: row.expected(row.batch()))
+        rate = {row: row.expected(row.batch()) for row in fitting}
+        best = max(rate, key=rate.__getitem__, default=None)
         for row in fitting:
           mark = " *" if row is best else ""
           yield f"| {name} | {length} | {device_name} |" + _cells(row, mark)

@@ -133,6 +133,11 @@ class Walker(NamedTuple):
         avoiding = transitions.avoid_return(arcs, arc, number)
         number = jnp.where(law.non_backtracking, avoiding, number)
       crossed = transitions.choose(arcs, word, number, self.first_root)
+      if features.non_backtracking:
+        # Four look-ups follow. Compiled loops end at a look-up, so this one
+        # spares each of them the way to the arc again: half the time on CPU.
+        itself = jnp.arange(arcs.words.size, dtype=jnp.uint32)
+        crossed = transitions.look_up(itself, crossed)
       following = (transitions.look_up(arcs.words, crossed), crossed)
       moved = _where(hop < law.hops, following, moved)
     if features.stays or features.jumps:

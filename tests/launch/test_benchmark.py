@@ -19,6 +19,7 @@ TINY = shapes.config("llama-3.2-1b", layers=3, vocab=60) | {
   "head_dim": 8,
   "initializer_range": 0.3,
 }
+GPT2 = {"shape": "gpt2", "layers": 1, "vocab": 20}
 CONTEXTS, WINDOW, NODES = (3, 17, 30), 12, 5
 
 
@@ -42,6 +43,7 @@ def given(tmp_path_factory):
     "benchmark",
     *(f"--checkpoint={folder / 'model'}", f"--tokens={folder / 'job.npz'}"),
     *("--repeats=2", f"--out={folder / 'out'}"),
+    f"--trace_dir={folder / 'trace'}",
   )
   assert done.returncode == 0, done.stderr
   return folder, job, done.stdout
@@ -111,6 +113,7 @@ def test_json_has_every_row_and_headline(given):
   assert content["devices"] == 2
   assert set(content["load_seconds"]) == {"icl_graphs", "transformers"}
   assert (folder / "out" / "benchmark.png").stat().st_size > 1000
+  assert any(path.is_file() for path in (folder / "trace").rglob("*"))
 
 
 def test_refuses_with_status_2(tmp_path):
@@ -129,6 +132,9 @@ def test_refuses_with_status_2(tmp_path):
     ({"rows": "useful,fast"}, "fast"),
     ({"rows": "hooks_useful"}, "without torch"),
     ({"dtype": "int8"}, "int8"),
+    (GPT2 | {"length": 1}, "--length=1"),
+    (GPT2 | {"length": 1025}, "1,024 positions"),
+    (GPT2 | {"vocab": 16}, "--vocab"),
     ({"checkpoint": "/no/such/model"}, "/no/such/model"),
   ],
 )

@@ -156,10 +156,6 @@ def read(path: str, config: config_lib.DecoderConfig) -> Job:
     (_outside(contexts, 1, length + 1), "context_lengths must lie in 1 to T"),
     (np.any(np.diff(contexts) <= 0), "context_lengths must increase"),
     (window < 1, "window must be at least 1"),
-    (
-      config.learned_positions and length > config.max_positions,
-      "sequences are longer than the model has positions",
-    ),
   ]
   found = [text for wrong, text in problems if wrong]
   if found:

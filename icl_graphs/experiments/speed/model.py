@@ -125,6 +125,12 @@ def measure(
       job = job_lib.read(settings.tokens, config)
     else:
       job = job_lib.sampled(config.vocab_size, settings.batch, settings.length)
+    length = job.tokens.shape[1]
+    if config.learned_positions and length > config.max_positions:
+      raise errors.InputError(
+        f"sequences of {length:,} tokens, but the model has "
+        f"{config.max_positions:,} positions; shorten them"
+      )
     return _measure(settings, rows, baseline, folder, job)
 
 
@@ -154,32 +160,21 @@ def _measure(settings, rows, baseline, folder, job) -> timing.Result:
   }
   # These runs warm up, too.
   outputs = {
-    row: job_lib.Output(*map(_to_host, runs[row]()))
+    row: job_lib.Output(*map(to_host, runs[row]()))
     for row in ("useful", "transformers_useful", "hooks_useful")
     if row in runs
   }
-  differences = _differences(outputs, _TOLERANCE[dtype])
+  found = differences(outputs, _TOLERANCE[dtype])
   rivals = [
     timing.Rival(row, run, job.size, warm_ups=row not in outputs)
     for row, run in runs.items()
   ]
   if "walk_sampling" in rows:
     rivals.append(_walks(job))
-  rivals += _products(own, other)
-  tokens = sum(
-    (settings.repeats + r.warm_ups) * r.units
-    for r in rivals
-    if r.unit == "tokens"
-  )
-  with progress.bar("measuring", int(tokens)) as advance:
-    timed = timing.interleave(
-      rivals,
-      settings.repeats,
-      lambda rival: advance(rival.units if rival.unit == "tokens" else 0),
-    )
+  timed = _time([*rivals, *_products(own, other)], settings.repeats)
   if settings.trace_dir is not None:
     with jax.profiler.trace(settings.trace_dir):
-      jax.block_until_ready(own.run("useful")())
+      jax.block_until_ready((runs.get("useful") or own.run("useful"))())
   peaks = {}
   if settings.memory:
     peaks = {row: memory.peak_bytes(loaders[row], row) for row in runs}
@@ -188,7 +183,18 @@ def _measure(settings, rows, baseline, folder, job) -> timing.Result:
     files["outputs.npz"] = functools.partial(
       job_lib.save, output=outputs["useful"], given=True
     )
-  return summary.result(own, other, timed, differences, peaks, files)
+  return summary.result(own, other, timed, found, peaks, files)
+
+
+def _time(rivals: list[timing.Rival], repeats: int) -> list[timing.Row]:
+  """Interleaved repeats, with a bar."""
+
+  def tokens(rival):
+    return int(rival.units) if rival.unit == "tokens" else 0
+
+  total = sum((repeats + r.warm_ups) * tokens(r) for r in rivals)
+  with progress.bar("measuring", total) as advance:
+    return timing.interleave(rivals, repeats, lambda r: advance(tokens(r)))
 
 
 def _rows(wanted: str | None, baseline) -> list[str]:
@@ -231,14 +237,14 @@ def _folder(settings: Settings, stack: contextlib.ExitStack) -> pathlib.Path:
   return folder
 
 
-def _to_host(array) -> np.ndarray:
+def to_host(array) -> np.ndarray:
   """A jax array or a torch tensor on the host, in float32."""
   if isinstance(array, jax.Array):
     return np.asarray(array, np.float32)
   return array.float().cpu().numpy()
 
 
-def _differences(outputs, tolerance) -> dict[str, float]:
+def differences(outputs, tolerance) -> dict[str, float]:
   """By row: greatest relative difference from ours, per layer at its worst."""
   if "useful" not in outputs:
     return {}

@@ -48,6 +48,8 @@ class Model:
     self.ids = self._tensor(job.node_token_ids)
     self.softcap = getattr(config, "final_logit_softcapping", None)
     self._segments(job)
+    if self.device.type == "cuda":
+      torch.cuda.reset_peak_memory_stats(self.device)
 
   def run(self, row):
     """One of `ROWS`, ready to be called; returns when the device is done."""

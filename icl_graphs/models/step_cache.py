@@ -159,31 +159,37 @@ def attend(
   heads, block = key.shape[2], cache.key.shape[-1]
   grouped = query.reshape(batch, heads, -1, size).astype(jnp.float32) * scale
   here = cache.before + cache.taken
+  # XLA computes twice, instead of storing, what is used twice and looks cheap.
+  # A division does not; it must not know that this is 1.
+  one = jnp.where(cache.taken >= 0, 1.0, 2.0)
 
-  def join(state, scores, there, valid, mix):
-    """Adds scores of positions `there`, of which `valid` exist, to `state`."""
-    most, total, mixed = state
+  def seen(there, valid):
+    """Which of the positions `there`, where they are `valid`, [B, S]."""
     if window is not None:
       valid &= here[:, None] < there + window
-    scores = jnp.where(valid[:, None, None], _capped(scores, softcap), -jnp.inf)
-    higher = jnp.maximum(most, jnp.max(scores, axis=-1, keepdims=True))
-    weights, shrink = jnp.exp(scores - higher), jnp.exp(most - higher)
-    total = total * shrink + jnp.sum(weights, axis=-1, keepdims=True)
-    return higher, total, mix(mixed * shrink, weights)
+    return jnp.broadcast_to(valid, (batch, valid.shape[1]))
 
   def one_block(index, state):
+    most, total, mixed = state
     slot = (index * block + jnp.arange(block))[None]
     follows, before = slot >= cache.first, cache.before[:, None]
-    keys = _lines(cache.key, past.layer, index)
-    values = _lines(cache.value, past.layer, index)
-    return join(
-      state,
-      sum(grouped[..., i, None] * keys(i) for i in range(size)),
+    visible = seen(
       jnp.where(follows, slot - cache.first + before, slot),
       jnp.where(follows, slot < cache.first + cache.taken, slot < before),
-      lambda mixed, weights: (
-        mixed + sum(weights[..., i, None] * values(i) for i in range(block))
-      ),
+    )
+    keys = _lines(cache.key, past.layer, index)
+    scores = sum(grouped[..., i, None] * keys(i) for i in range(size)) / one
+    scores = jnp.where(
+      visible[:, None, None], _capped(scores, softcap), -jnp.inf
+    )
+    higher = jnp.maximum(most, jnp.max(scores, axis=-1, keepdims=True))
+    weights, shrink = jnp.exp(scores - higher), jnp.exp(most - higher)
+    values = _lines(cache.value, past.layer, index)
+    return (
+      higher,
+      total * shrink + jnp.sum(weights, axis=-1, keepdims=True),
+      mixed * shrink
+      + sum(weights[..., i, None] * values(i) for i in range(block)),
     )
 
   # The new position sees itself: the running maximum is finite from the start.
@@ -195,8 +201,8 @@ def attend(
   state = most, jnp.ones_like(most), jnp.broadcast_to(mixed, grouped.shape)
   if past.prefix_key is not None:
     there = jnp.arange(past.prefix_key.shape[1])[None]
-    scores, mix = _prefix(grouped, past, precision)
-    state = join(state, scores, there, there < cache.before[:, None], mix)
+    visible = seen(there, there < cache.before[:, None])
+    state = _with_prefix(state, grouped, past, visible, softcap, precision)
   stop = (cache.first + cache.taken + block - 1) // block
   first = _first_block(cache, here, window)
   _, total, mixed = jax.lax.fori_loop(first, stop, one_block, state)
@@ -220,24 +226,42 @@ def _lines(kept, layer, index):
   return line
 
 
-def _prefix(grouped, past, precision):
-  """Scores with a shared prefix, and what mixes its values."""
-  count = past.prefix_key.shape[0]
-  batch, *rest = grouped.shape
-  shape = (count, batch // count, *rest)
+def _with_prefix(state, grouped, past, visible, softcap, precision):
+  """Adds a shared prefix to the maximum, sum and mixture of what was seen.
+
+  Scores lie [R, K, P, M, G], as one product of all continuations leaves them.
+  """
+  count, slots = past.prefix_key.shape[:2]
+  batch, heads, groups, size = grouped.shape
+  apart = (count, batch // count, heads, groups)
+
+  def there(array):
+    return jnp.swapaxes(array.reshape(apart), 1, 2)[:, :, None]
+
+  def back(array):
+    return jnp.swapaxes(array[:, :, 0], 1, 2).reshape(batch, heads, groups, 1)
+
+  most, total, mixed = state
   key, value = (
     array.astype(jnp.float32) for array in (past.prefix_key, past.prefix_value)
   )
   scores = attention.products(
-    "rmkgh,rskh->rmkgs", grouped.reshape(shape), key, precision
+    "rmkgh,rskh->rksmg", grouped.reshape(*apart, size), key, precision
   )
-
-  def mix(mixed, weights):
-    several = weights.reshape(*shape[:4], key.shape[1])
-    added = attention.mixture("rmkgs,rskh->rmkgh", several, value, precision)
-    return mixed + added.reshape(mixed.shape)
-
-  return scores.reshape(*grouped.shape[:3], key.shape[1]), mix
+  # The continuations of a prompt are all at the same position.
+  visible = visible.reshape(*apart[:2], slots)[:, 0, :]
+  scores = jnp.where(
+    visible[:, None, :, None, None], _capped(scores, softcap), -jnp.inf
+  )
+  higher = jnp.maximum(there(most), jnp.max(scores, axis=2, keepdims=True))
+  weights = jnp.exp(scores - higher)
+  added = attention.mixture("rksmg,rskh->rmkgh", weights, value, precision)
+  shrink = jnp.exp(most - back(higher))
+  return (
+    back(higher),
+    total * shrink + back(jnp.sum(weights, axis=2, keepdims=True)),
+    mixed * shrink + added.reshape(mixed.shape),
+  )
 
 
 def _first_block(cache, here, window):

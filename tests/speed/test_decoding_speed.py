@@ -27,7 +27,9 @@ def small(monkeypatch):
 
 
 def test_both_sides_draw_from_the_same_distribution(small, capsys):
-  result = decoding.measure(_SETTINGS, torch_decoding)
+  settings = dataclasses.replace(_SETTINGS, torch_sequences=3)
+  result = decoding.measure(settings, torch_decoding)
+  assert [row.scale for row in result.rows] == [1, 2]
   assert [row.name for row in result.rows] == ["icl_graphs", "transformers"]
   assert {row.units for row in result.rows} == {30}
   assert result.content["log_prob_difference"] < 1e-5

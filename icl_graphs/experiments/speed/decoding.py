@@ -45,6 +45,11 @@ class Settings:
   sequences: int = timing.option(512, "Continuations of the prompt.")
   steps: int = timing.option(300, "Tokens drawn for each.")
   prompt_length: int = timing.option(40, "Tokens of the prompt.")
+  torch_sequences: int | None = timing.option(
+    None,
+    "Continuations that transformers draws, then scaled; default all. It goes"
+    " through them in batches, by trial of a size that it likes.",
+  )
   checked_sequences: int = timing.option(
     32, "Sequences of either side that transformers scores in one pass."
   )
@@ -106,10 +111,14 @@ def _measure(settings, baseline, folder) -> timing.Result:
   rivals = [timing.Rival("icl_graphs", ours, units)]
   if baseline is None:
     return timing.Result(timing.interleave(rivals, settings.repeats))
-  other = baseline.Model(folder, prompt, settings.sequences, settings.steps)
+  part = settings.torch_sequences or settings.sequences
+  other = baseline.Model(folder, prompt, part, settings.steps)
   print(f"transformers: {other.choose()}")
   # Choosing has warmed it up.
-  rivals.append(timing.Rival("transformers", other.generate, units, warm_ups=0))
+  scale = settings.sequences / part
+  rivals.append(
+    timing.Rival("transformers", other.generate, units, scale, warm_ups=0)
+  )
   rows = timing.interleave(rivals, settings.repeats)
   checked = settings.checked_sequences
   own = np.asarray(drawn.tokens)[:checked]

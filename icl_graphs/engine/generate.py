@@ -150,7 +150,7 @@ def generate(
     keys = jax.vmap(jax.random.fold_in, (None, 0))(
       jax.random.fold_in(key, step), rows
     )
-    return _draw(logits, keys, sampler)
+    return choose(logits, keys, sampler)
 
   def advance(state, step):
     last, read = state
@@ -168,8 +168,19 @@ def generate(
   )
 
 
-def _draw(logits, keys, sampler):
-  """One token per row of logits [B, V], and its log-probability."""
+def choose(
+  logits: Float[Array, "B V"], keys: Array, sampler: Sampler
+) -> tuple[Int[Array, " B"], Float[Array, " B"]]:
+  """Draws one token per row, from that row's logits and key alone.
+
+  Args:
+    logits: float32.
+    keys: B jax.random keys; unused at temperature 0.
+    sampler: how to draw.
+
+  Returns:
+    Tokens, and their log-probabilities as in `Continuation`.
+  """
   most = jnp.max(logits, axis=-1, keepdims=True)
   shares = jnp.exp(logits - most)
   choices, weights = logits, shares

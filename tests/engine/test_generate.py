@@ -171,6 +171,38 @@ def test_draws_follow_the_model_s_distribution(folder):
     )
 
 
+def test_one_draw_has_the_probabilities_of_the_whole_vocabulary():
+  """Several groups of neighbours, the last one not full, and the impossible."""
+  rows, vocabulary, temperature = 40_000, 300, 1.3
+  rng = np.random.default_rng(0)
+  logits = rng.normal(0, 2, vocabulary).astype(np.float32)
+  logits[[0, 5, 127, 128, 299]] = -np.inf
+  drawn, log_prob = jax.jit(generate.choose, static_argnums=2)(
+    np.tile(logits, (rows, 1)),
+    jax.random.split(jax.random.key(7), rows),
+    generate.Sampler(1, temperature),
+  )
+  counts = np.bincount(drawn, minlength=vocabulary)
+  wanted = rows * special.softmax(logits.astype(np.float64) / temperature)
+  assert not counts[wanted == 0].any()
+  # Chi-square is an approximation where few draws are expected: those together.
+  many = wanted > 10
+  counts = np.append(counts[many], counts[~many].sum())
+  wanted = np.append(wanted[many], wanted[~many].sum())
+  assert stats.chisquare(counts, wanted).pvalue > 1e-3
+  np.testing.assert_allclose(
+    log_prob, special.log_softmax(logits.astype(np.float64))[drawn], atol=1e-5
+  )
+
+
+def test_a_single_token_can_be_drawn(folder):
+  prompts = [[5, 9, 2], [7, 7, 1, 30, 4]]
+  sampler = generate.Sampler(1, temperature=0)
+  alone, _ = _ours(folder, prompts, sampler)
+  shared, _ = _ours(folder, prompts, sampler, continuations=2)
+  np.testing.assert_array_equal(shared, np.repeat(alone, 2, axis=0))
+
+
 def test_a_row_does_not_depend_on_the_rest_of_the_batch(folder):
   sampler = generate.Sampler(6)
   prompts = [[5, 9, 2], [7, 7, 1, 30, 4]]

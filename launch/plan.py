@@ -9,8 +9,9 @@ expect with the shares that engine/roofline.py assumes. A star marks the mesh to
 choose.
 
 With --compile=SHAPE, compiles the real step for that model without ever
-allocating it, on --devices forced CPU devices or, with the package libtpu, for
-a TPU topology, and prints its memory and what its devices exchange:
+allocating it, on --devices forced CPU devices or, where jax[tpu] is installed
+(no TPU is needed), for a TPU topology, and prints its memory and what its
+devices exchange:
 
   python -m launch.plan --compile=llama-3.1-70b --mesh=data:8,model:8
   python -m launch.plan --compile=llama-3.1-70b --mesh=model:4 \

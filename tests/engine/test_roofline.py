@@ -173,3 +173,11 @@ def test_lines_of_the_table():
     ["H200", "4:2"],
     ["TPU v5p", "2:2"],
   ]
+
+
+def test_report_of_a_program(program, monkeypatch):
+  monkeypatch.setattr(plan, "compiled", lambda config, settings: program)
+  _, memory, header, _, *rows = plan.report(CONFIG, plan.Settings())
+  assert memory.startswith("per device: arguments 0.0")
+  assert len(rows) == len(collectives.read(program.as_text()))
+  assert all(row.count("|") == header.count("|") for row in rows)

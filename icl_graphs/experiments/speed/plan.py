@@ -6,6 +6,7 @@ for the real shapes; nothing is ever allocated, so any machine can make it.
 
 from collections.abc import Iterator, Sequence
 import dataclasses
+import re
 import time
 
 import jax
@@ -61,7 +62,7 @@ class Settings:
     dtype: of weights and activations.
     mesh: as --mesh of a run.
     topology: of a TPU, such as "v5p:2x2x1", whose compiler is used (package
-      libtpu); None for the devices there are.
+      libtpu) for as many rows as it has; None for the devices there are.
   """
 
   words: int = 2047
@@ -113,10 +114,16 @@ def _spread(settings: Settings) -> OnPaper:
   except (RuntimeError, ValueError, NotImplementedError) as error:
     raise errors.InputError(
       f"no compiler for --topology={settings.topology}: {error};"
-      " pip install libtpu"
+      ' pip install "jax[tpu]"'
     ) from error
-  axes = dict(part.split(":") for part in settings.mesh.split(","))
-  return OnPaper(tuple(devices), int(axes.get("model", 1)))
+  found = re.search(r"model:([1-9]\d*)", settings.mesh)
+  model = int(found[1]) if found else 1
+  if len(devices) % model:
+    raise errors.InputError(
+      f"--mesh={settings.mesh} does not divide the {len(devices)} devices of"
+      f" --topology={settings.topology}"
+    )
+  return OnPaper(tuple(devices), model)
 
 
 def report(

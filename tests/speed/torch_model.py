@@ -171,8 +171,9 @@ class Model:
     return torch.cuda.max_memory_allocated(self.device) - weights
 
   def describe(self):
-    """Attention and threads, in words."""
-    return f"{self.attention}, {torch.get_num_threads()} threads"
+    """Attention, version and threads, in words."""
+    threads = torch.get_num_threads()
+    return f"{self.attention}, torch {torch.__version__}, {threads} threads"
 
   def choose_threads(self):
     """Keeps the number of threads with which a short pass is fastest."""

@@ -45,6 +45,8 @@ def prepare(tiny_model, **changes):
     ({"model": "/nowhere/at-all"}, "/nowhere/at-all"),
     ({"model": "bundled:nothing"}, "bundled"),
     ({"devices": 64}, "64 devices"),
+    ({"mesh": "data:4,model:2"}, "takes 8 devices"),
+    ({"mesh": "model:3"}, "4 attention heads"),
     ({"dtype": "int8"}, "int8"),
     ({"batch_size": 0}, "batch"),
     ({"chat": True}, "no chat template"),
@@ -91,6 +93,19 @@ def test_chat_template_before_the_words(tiny_model, tmp_path):
   assert prepare(folder).plans["grid:3x3"].layout == plain
   with pytest.raises(errors.InputError, match="between 1 and 126"):
     prepare(folder, chat=True, context=127)
+
+
+def test_devices_decide_what_is_left_open(tiny_model):
+  settings = prepare(tiny_model).settings
+  assert (settings.dtype, settings.attention) == ("float32", "cpu")
+  assert settings.devices == 4
+  alone = prepare(tiny_model, devices=1)
+  assert alone.settings.devices == len(alone.spread.devices) == 1
+  # The order of additions is another one.
+  marks = map(graph_tracing.fingerprint, (alone, prepare(tiny_model)))
+  assert len(set(marks)) == 2
+  asked = prepare(tiny_model, dtype="bfloat16", attention="reference").settings
+  assert (asked.dtype, asked.attention) == ("bfloat16", "reference")
 
 
 def test_devices_default_to_all(tiny_model):

@@ -180,6 +180,7 @@ def observe(
     decoder.unembedding(params, plan.decoder),
     np.asarray(plan.layout.node_token_ids, np.int32),
     softcap=plan.decoder.logit_softcap,
+    backend=plan.decoder.backend,
   )
   scores = readout.score(log_probs, nodes, batch.scored[:, words], edges)
   return Sums(sums, counts), PerWalk(nodes, *scores)

@@ -39,6 +39,25 @@ def test_log_probs_equal_full_log_softmax(chunk, softcap):
   np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("tokens", [3, 130, 300])
+def test_chunks_for_a_cpu_change_nothing(tokens, monkeypatch):
+  monkeypatch.setattr(readout, "_CHUNK_ELEMENTS", 64 * 101)
+  generator = np.random.default_rng(0)
+  final, unembedding = (
+    jnp.asarray(generator.normal(size=(rows, 16)), jnp.float32)
+    for rows in (tokens, 101)
+  )
+  ids = np.array([5, 0, 100], np.int32)
+  # Whole vectors: 130 tokens are two chunks of 128, not of 65.
+  chunk = readout._chunk(tokens, unembedding, "cpu")
+  assert chunk == {3: 3, 130: 128, 300: 128}[tokens]
+  one, other = (
+    readout.node_log_probs(final[None], unembedding, ids, backend=backend)
+    for backend in ("cpu", "reference")
+  )
+  np.testing.assert_allclose(one, other, atol=1e-5)
+
+
 def test_no_logits_of_the_whole_batch():
   """Peak temporary memory must not grow with the number of tokens."""
   unembedding = jax.ShapeDtypeStruct((4096, 32), jnp.float32)

@@ -21,7 +21,9 @@ def bare(config: config_lib.DecoderConfig) -> Pass:
     del nodes, ids
     final, _ = decoder.Decoder(config).apply({"params": params}, tokens)
     head = decoder.unembedding(params, config)
-    return readout.log_sum_exp(final, head, softcap=config.logit_softcap)
+    return readout.log_sum_exp(
+      final, head, softcap=config.logit_softcap, backend=config.backend
+    )
 
   return run
 
@@ -65,6 +67,7 @@ def useful(
       decoder.unembedding(params, config),
       ids,
       softcap=config.logit_softcap,
+      backend=config.backend,
     )
     return job_lib.Output(*_means(sums, summed, counts), log_probs)
 

@@ -83,21 +83,25 @@ def test_softcap_comes_before_the_mask():
   assert np.abs(wanted - _naive(*inputs, 0.7, 6)).max() > 0.1
 
 
-@hypothesis.settings(max_examples=15, deadline=None, derandomize=True)
-@hypothesis.given(data=st.data())
-def test_any_shape_equals_the_formula(data):
-  draw = data.draw
+def _any(draw):
+  """Arrays of any shape, a window and a softcap."""
   kv_heads, share = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-  time = draw(st.integers(1, 40))
   inputs = _inputs(
-    time,
+    draw(st.integers(1, 40)),
     heads=kv_heads * share,
     kv_heads=kv_heads,
     head_size=draw(st.integers(1, 9)),
     batch=draw(st.integers(1, 3)),
   )
   window = draw(st.none() | st.integers(1, 45))
-  softcap = draw(st.none() | st.floats(0.5, 5))
+  return inputs, window, draw(st.none() | st.floats(0.5, 5))
+
+
+@hypothesis.settings(max_examples=15, deadline=None, derandomize=True)
+@hypothesis.given(data=st.data())
+def test_any_shape_equals_the_formula(data):
+  draw = data.draw
+  inputs, window, softcap = _any(draw)
   block = draw(st.integers(1, 45))
   ours = _blocked(*inputs, block, window, softcap)
   wanted = _naive(*inputs, 0.7, window, softcap)
@@ -108,17 +112,7 @@ def test_any_shape_equals_the_formula(data):
 @hypothesis.given(data=st.data())
 def test_few_heads_at_a_time_equal_the_formula(data):
   draw = data.draw
-  kv_heads, share = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-  time = draw(st.integers(1, 40))
-  inputs = _inputs(
-    time,
-    heads=kv_heads * share,
-    kv_heads=kv_heads,
-    head_size=draw(st.integers(1, 9)),
-    batch=draw(st.integers(1, 3)),
-  )
-  window = draw(st.none() | st.integers(1, 45))
-  softcap = draw(st.none() | st.floats(0.5, 5))
+  inputs, window, softcap = _any(draw)
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(attention, "_CPU_QUERY_BLOCK", draw(st.integers(1, 45)))
     patch.setattr(attention, "_CPU_MOST_BLOCKS", draw(st.integers(1, 45)))

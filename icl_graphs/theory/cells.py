@@ -17,7 +17,8 @@ from icl_graphs.theory import candidates as candidates_lib
 from icl_graphs.theory import eigenspaces, held_out, scoring, similarity
 
 STATS = ("value", "low", "high", "null", "null_sd", "p")
-# Likeness of whole configurations is slow; its null makes do with fewer draws.
+# Likeness of whole configurations is slow; its null and its interval make do
+# with fewer draws.
 _PICTURE_DRAWS = 40
 _FLAT = (0.0, 0.0, 0.0, 0.0, 0.0, np.nan)
 
@@ -85,7 +86,14 @@ def compare(
     found = value.scores[name][..., 0]
     result[name] = _stats(found, boots[name], chance[name], len(count))
     result[f"{name}_behind"] = _behind(found, boots[name], len(count))
-  result |= _likeness(train, test, accounts, predicted, value, frame, draws)
+  again = None
+  if draws.similarity_null:
+    few = weights[:_PICTURE_DRAWS, None, None, :]
+    again = held_out.grams(products, count, few * splits[:1])
+  result |= _likeness(
+    *(train, test, accounts, predicted, value, frame, draws, again),
+    len(count),
+  )
   return result | _spectra(
     gram_lib.between_groups(products, count, np.ones((1, len(count)))),
     gram_lib.between_groups(products, count, weights),
@@ -137,36 +145,55 @@ def _per_layer(account: candidates_lib.Candidates) -> np.ndarray:
 
 
 def _likeness(
-  train, test, accounts, predicted, value, frame, draws
+  train, test, accounts, predicted, value, frame, draws, boots, groups
 ) -> dict[str, np.ndarray]:
-  """Likeness of each fitted account with the half it was not fitted on."""
+  """Likeness of each fitted account with the half it was not fitted on.
+
+  Its null and its interval refit on one split, both ways.
+
+  Args:
+    boots: Gram matrices to fit and to score on, by replicate and way; or None.
+  """
   nodes, halves = train.shape[-1], train.shape[1] // 2
-  number = _PICTURE_DRAWS if draws.similarity_null else 0
-  labels = nulls.permutations(nodes, number, draws.seed + 1)
-  # One split, both ways.
-  fitted, scored = (
-    scoring.relabelled(gram[:, [0, halves]], labels) for gram in (train, test)
-  )
-  power = eigenspaces.powers(fitted, frame.walk)
+  chance = None
+  if draws.similarity_null:
+    labels = nulls.permutations(nodes, _PICTURE_DRAWS, draws.seed + 1)
+    chance = [
+      scoring.relabelled(gram[:, [0, halves]], labels) for gram in (train, test)
+    ]
+
+  def refitted(account, one, fitted, scored):
+    """By measure: [L, draws], the mean of both ways."""
+    power = eigenspaces.powers(fitted, frame.walk)
+    chosen = held_out.fit(power, one, frame.walk.multiplicity)
+    found = similarity.compare(
+      scored, held_out.take(_per_layer(account), chosen)
+    )
+    return {
+      name: column.reshape(len(column), -1, 2).mean(axis=-1)
+      for name, column in found.items()
+    }
+
   columns = {name: [] for name in similarity.NAMES}
   for account, one, chosen in zip(
     accounts, predicted, value.chosen, strict=True
   ):
     found = similarity.compare(test, held_out.take(_per_layer(account), chosen))
-    null = {}
-    if number:
-      chosen = held_out.fit(power, one, frame.walk.multiplicity)
-      null = similarity.compare(
-        scored, held_out.take(_per_layer(account), chosen)
-      )
+    if chance is not None:
+      null = refitted(account, one, *chance)
+      again = refitted(account, one, *boots)
     for name in similarity.NAMES:
       seen = found[name].mean(axis=-1)
-      unknown = np.full_like(seen, np.nan)
-      rest = [unknown, unknown, unknown]
-      if number:
-        pairs = null[name].reshape(len(seen), number, 2).mean(axis=-1)
-        rest = [pairs.mean(-1), pairs.std(-1), _p_value(seen, pairs)]
-      columns[name].append(np.stack([seen, unknown, unknown, *rest], axis=-1))
+      row = np.full((len(seen), len(STATS)), np.nan)
+      row[:, 0] = seen
+      if chance is not None:
+        least = -1.0 if name == "distance_agreement" else 0.0
+        row[:, 1], row[:, 2] = nulls.interval(
+          seen, again[name].T, groups, bounds=(least, 1.0)
+        )
+        row[:, 3], row[:, 4] = null[name].mean(-1), null[name].std(-1)
+        row[:, 5] = _p_value(seen, null[name])
+      columns[name].append(row)
   return {name: np.stack(rows) for name, rows in columns.items()}
 
 

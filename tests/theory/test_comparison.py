@@ -161,6 +161,17 @@ def test_result_is_labelled_and_rare_nodes_leave_a_gap():
       .sel(account="low_frequency", stat="value")
     )
     assert float(seen) > 0.85, name
+    # Where the report looks: an interval and a null of relabelled graphs.
+    told = (
+      found[name]
+      .isel(context=-1, window=0)
+      .sel(account="low_frequency", layer=found.attrs["report_layer"])
+    )
+    value, low, high, null = (
+      float(told.sel(stat=stat)) for stat in ("value", "low", "high", "null")
+    )
+    assert low <= value <= high <= 1 and 0 < high - low < 0.5, name
+    assert null < low, name
   again = comparison.compare(raw, FAST, report_layer=1)
   assert again.equals(found)
 

@@ -16,13 +16,13 @@ report page with the theory beside the observation. An npz of activations needs
 """
 
 import dataclasses
-import re
 
 from absl import flags
 
 from icl_graphs import errors
 from icl_graphs.experiments import comparison, energy_minimization
 from icl_graphs.report import run_folder
+from icl_graphs.tasks import graphs
 from launch import program
 
 _DEFAULT = energy_minimization.Settings(graphs=())
@@ -116,9 +116,7 @@ def settings_from_flags() -> energy_minimization.Settings:
     for field in dataclasses.fields(energy_minimization.Settings)
     if field.name not in ("graphs", "eps")
   }
-  # A comma inside a spec (circulant:12:1,2) is not followed by a family.
-  specs = re.split(r"[;,]\s*(?=[a-z_]+:)", _GRAPH.value)
-  specs = tuple(dict.fromkeys(spec.strip(" ;,") for spec in specs))
+  specs = tuple(dict.fromkeys(graphs.split_specs(_GRAPH.value)))
   return energy_minimization.Settings(graphs=specs, eps=eps, **values)
 
 

@@ -49,6 +49,7 @@ def run(
       _refuse(error)
     except errors.LostHostError as error:
       _end(LOST_HOST, error)
+    # Whatever it is, it ends this program: told, then raised or exited with.
     except Exception:
       if _among_hosts():
         _end(1, traceback.format_exc())

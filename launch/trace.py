@@ -5,7 +5,6 @@ python -m launch.trace --out=runs/first
 
 import dataclasses
 import pathlib
-import re
 
 from absl import flags
 
@@ -13,6 +12,7 @@ from icl_graphs.engine import hosts
 from icl_graphs.experiments import graph_tracing, tracing_settings
 from icl_graphs.probes import class_sums
 from icl_graphs.report import run_folder
+from icl_graphs.tasks import graphs
 from launch import program
 
 _DEFAULT = tracing_settings.Settings()
@@ -100,9 +100,7 @@ def settings_from_flags() -> tracing_settings.Settings:
     field.name: flags.FLAGS[field.name].value
     for field in dataclasses.fields(tracing_settings.Settings)
   }
-  # A comma inside a spec (circulant:12:1,2) is not followed by a family.
-  specs = re.split(r"[;,]\s*(?=[a-z_]+:)", values["graphs"])
-  values["graphs"] = tuple(spec.strip(" ;,") for spec in specs)
+  values["graphs"] = graphs.split_specs(values["graphs"])
   for name in _LISTS_OF_NUMBERS:
     if values[name] is not None:
       values[name] = class_sums.as_lengths(values[name])

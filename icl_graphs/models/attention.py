@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from icl_graphs import errors
 from icl_graphs.models import config as config_lib
+from icl_graphs.models import layers
 
 # Scores of a few blocks against all their keys are the largest arrays alive.
 QUERY_BLOCK = 256
@@ -318,9 +319,7 @@ def softmax(
 
 def _seen(scores, visible, scale, softcap):
   """Scores as they enter the softmax."""
-  scores *= scale
-  if softcap is not None:
-    scores = softcap * jnp.tanh(scores / softcap)
+  scores = layers.capped(scores * scale, softcap)
   return jnp.where(visible, scores, -jnp.inf)
 
 

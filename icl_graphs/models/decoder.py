@@ -286,9 +286,4 @@ def logits(
     precision=config.precision if final.dtype == jnp.float32 else "default",
     preferred_element_type=jnp.float32,
   )
-  return capped(rows, config.logit_softcap)
-
-
-def capped(logits: Float[Array, "..."], softcap: float | None) -> Array:
-  """c * tanh(logit / c), where a model caps its logits."""
-  return logits if softcap is None else softcap * jnp.tanh(logits / softcap)
+  return layers.capped(rows, config.logit_softcap)

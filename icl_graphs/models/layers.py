@@ -119,6 +119,11 @@ class MLP(nn.Module):
     return Projection(*back, name="down")(wide)
 
 
+def capped(scores: Float[Array, "..."], softcap: float | None) -> Array:
+  """c * tanh(score / c), where a model caps its scores or logits."""
+  return scores if softcap is None else softcap * jnp.tanh(scores / softcap)
+
+
 def by_tokens(
   apply: Callable[..., Any], module: nn.Module, arrays: Any, tokens: int
 ) -> Any:

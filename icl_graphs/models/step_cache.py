@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int
 
 from icl_graphs.models import attention
 from icl_graphs.models import cache as cache_lib
+from icl_graphs.models import layers as layers_lib
 
 # Slots of a block: whole vectors of every processor; on average half a block is
 # read in vain.
@@ -180,7 +181,7 @@ def attend(
     keys = _lines(cache.key, past.layer, index)
     scores = sum(grouped[..., i, None] * keys(i) for i in range(size)) / one
     scores = jnp.where(
-      visible[:, None, None], _capped(scores, softcap), -jnp.inf
+      visible[:, None, None], layers_lib.capped(scores, softcap), -jnp.inf
     )
     higher = jnp.maximum(most, jnp.max(scores, axis=-1, keepdims=True))
     weights, shrink = jnp.exp(scores - higher), jnp.exp(most - higher)
@@ -197,7 +198,9 @@ def attend(
     array.reshape(batch, heads, 1, size).astype(jnp.float32)
     for array in (key, value)
   )
-  most = _capped(jnp.sum(grouped * own, axis=-1, keepdims=True), softcap)
+  most = layers_lib.capped(
+    jnp.sum(grouped * own, axis=-1, keepdims=True), softcap
+  )
   state = most, jnp.ones_like(most), jnp.broadcast_to(mixed, grouped.shape)
   if past.prefix_key is not None:
     there = jnp.arange(past.prefix_key.shape[1])[None]
@@ -251,7 +254,9 @@ def _with_prefix(state, grouped, past, visible, softcap, precision):
   # The continuations of a prompt are all at the same position.
   visible = visible.reshape(*apart[:2], slots)[:, 0, :]
   scores = jnp.where(
-    visible[:, None, :, None, None], _capped(scores, softcap), -jnp.inf
+    visible[:, None, :, None, None],
+    layers_lib.capped(scores, softcap),
+    -jnp.inf,
   )
   higher = jnp.maximum(there(most), jnp.max(scores, axis=2, keepdims=True))
   weights = jnp.exp(scores - higher)
@@ -274,7 +279,3 @@ def _first_block(cache, here, window):
     seen < cache.before, prompt, seen - cache.before + cache.first
   )
   return jnp.min(slot) // cache.key.shape[-1]
-
-
-def _capped(scores, softcap):
-  return scores if softcap is None else softcap * jnp.tanh(scores / softcap)

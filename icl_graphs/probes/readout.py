@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
-from icl_graphs.models import decoder
+from icl_graphs.models import layers
 
 # Logits of one chunk stay near 64 MB in float32, unless that left so few tokens
 # that reading the unembedding would take as long as using it.
@@ -123,7 +123,7 @@ def _in_chunks(reduce, final, unembedding, softcap, backend, chunk):
       precision=precision,
       preferred_element_type=jnp.float32,
     )
-    return reduce(decoder.capped(logits, softcap))
+    return reduce(layers.capped(logits, softcap))
 
   reduced = jax.lax.map(one_chunk, flat.reshape(chunks, chunk, width))
   return jax.tree.map(

@@ -7,6 +7,7 @@ undirected edge is two arcs).
 
 import dataclasses
 import functools
+import re
 
 from jaxtyping import Float, Int
 import networkx
@@ -102,6 +103,15 @@ def parse(spec: str) -> Graph:
   return from_networkx(
     drawing.graph, spec=spec.strip(), positions=drawing.positions
   )
+
+
+def split_specs(text: str) -> tuple[str, ...]:
+  """Specs out of a list of them, between commas or semicolons.
+
+  A comma inside a spec (circulant:12:1,2) is not followed by a family.
+  """
+  specs = re.split(r"[;,]\s*(?=[a-z_]+:)", text)
+  return tuple(spec.strip(" ;,") for spec in specs)
 
 
 def families_text() -> str:

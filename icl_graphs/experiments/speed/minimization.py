@@ -5,9 +5,9 @@ import functools
 import types
 
 import jax
-from jax import sharding
 import numpy as np
 
+from icl_graphs.engine import parallel
 from icl_graphs.experiments.speed import timing
 from icl_graphs.tasks import graphs
 from icl_graphs.theory import energy_minimization, laplacians, spectral
@@ -52,7 +52,7 @@ def measure(
     AssertionError: one of them does not end where the theory says.
   """
   devices = jax.local_devices()
-  mesh = sharding.Mesh(np.array(devices), ("data",))
+  mesh = parallel.everywhere(devices).mesh
   print(
     f"{settings.restarts:,} restarts x {settings.steps:,} steps on "
     f"{settings.graph}, {settings.width} dimensions, float32, "

@@ -7,7 +7,6 @@ import time
 
 import jax
 from jax import sharding
-import numpy as np
 
 from icl_graphs import errors
 from icl_graphs.engine import parallel, throughput
@@ -63,8 +62,8 @@ class Ours:
       backend = attention.suited(config, dtype, self.devices[0])
     self.config = dataclasses.replace(config, backend=backend)
     attention.check(self.config, dtype, self.devices[0])
-    mesh = sharding.Mesh(np.asarray(self.devices), ("data",))
-    everywhere = sharding.NamedSharding(mesh, sharding.PartitionSpec())
+    everywhere = parallel.everywhere(self.devices)
+    mesh = everywhere.mesh
     spread = sharding.NamedSharding(mesh, sharding.PartitionSpec("data"))
     begin = time.perf_counter()
     self.params = checkpoint.load(

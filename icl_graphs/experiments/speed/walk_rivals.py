@@ -23,37 +23,22 @@ def numpy_general(graph: graphs.Graph, seed: int) -> Sampler:
   neighbours, weights, _ = _padded(graph)
   cumulative = np.cumsum(weights, axis=1)
   cumulative /= cumulative[:, -1:]
-  generator = np.random.default_rng(seed)
 
-  def sample(count, length):
-    uniforms = generator.random((length, count))
-    nodes = np.empty((length, count), np.int32)
-    nodes[0] = generator.integers(graph.n, size=count)
-    for time in range(1, length):
-      here = nodes[time - 1]
-      passed = uniforms[time][:, None] >= cumulative[here]
-      nodes[time] = neighbours[here, passed.sum(axis=1)]
-    return nodes
+  def follow(here, uniforms):
+    passed = uniforms[:, None] >= cumulative[here]
+    return neighbours[here, passed.sum(axis=1)]
 
-  return sample
+  return _step_by_step(graph, seed, follow)
 
 
 def numpy_unweighted(graph: graphs.Graph, seed: int) -> Sampler:
   """Equal weights: a number times the degree is the neighbour's place."""
   neighbours, _, degree = _padded(graph)
-  generator = np.random.default_rng(seed)
 
-  def sample(count, length):
-    uniforms = generator.random((length, count))
-    nodes = np.empty((length, count), np.int32)
-    nodes[0] = generator.integers(graph.n, size=count)
-    for time in range(1, length):
-      here = nodes[time - 1]
-      place = (uniforms[time] * degree[here]).astype(np.int64)
-      nodes[time] = neighbours[here, place]
-    return nodes
+  def follow(here, uniforms):
+    return neighbours[here, (uniforms * degree[here]).astype(np.int64)]
 
-  return sample
+  return _step_by_step(graph, seed, follow)
 
 
 def numpy_common_multiple(graph: graphs.Graph, seed: int) -> Sampler:
@@ -127,6 +112,21 @@ def networkx_walker(graph: graphs.Graph, seed: int) -> Sampler:
         walk.append(generator.choice(list(found.neighbors(walk[-1]))))
       walks.append(walk)
     return np.array(walks)
+
+  return sample
+
+
+def _step_by_step(graph, seed, follow) -> Sampler:
+  """All walks at once: follow(nodes [B], uniforms [B]) to the next nodes."""
+  generator = np.random.default_rng(seed)
+
+  def sample(count, length):
+    uniforms = generator.random((length, count))
+    nodes = np.empty((length, count), np.int32)
+    nodes[0] = generator.integers(graph.n, size=count)
+    for time in range(1, length):
+      nodes[time] = follow(nodes[time - 1], uniforms[time])
+    return nodes
 
   return sample
 

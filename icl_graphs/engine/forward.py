@@ -81,6 +81,10 @@ class Plan:
       self.decoder, num_layers=depth, sliding=self.decoder.sliding[:depth]
     )
 
+  def build(self, part: Part) -> Callable[..., tuple[Sums, PerWalk]]:
+    """See `run.Plan`."""
+    return build(self, part)
+
 
 def needed(plan: Plan, params: Params) -> Params:
   """Parameters of the whole model without those of blocks that do not run."""

@@ -1,8 +1,10 @@
 """Batches in, observations out: the loop around the compiled step."""
 
+from collections.abc import Callable
 import functools
 import pathlib
 import time
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +15,27 @@ from icl_graphs.engine import forward, hosts, parallel, progress
 from icl_graphs.engine import state as state_lib
 
 
+class Plan(Protocol):
+  """What a step computes; hashable, one compilation per plan.
+
+  Attributes:
+    words: of a walk, for the rate that is shown.
+  """
+
+  words: int
+
+  def build(self, part: forward.Part) -> Callable[..., tuple[Any, Any]]:
+    """Returns step(params, work, walk_index [B], valid [B]).
+
+    The first of its two results adds over walks, in the second every array has
+    a leading axis of B walks.
+    """
+
+
 def collect(
-  plan: forward.Plan,
+  plan: Plan,
   params: forward.Params,
-  work: forward.Task,
+  work: Any,
   *,
   walks: int,
   spread: parallel.Spread,
@@ -32,9 +51,9 @@ def collect(
   from what is done.
 
   Args:
-    plan: what to compute.
+    plan: what to compute: `forward.Plan`, or rows of another kind (`rows`).
     params: decoder parameters, placed by `spread.place`.
-    work: the graph and the walk on it.
+    work: arrays that all walks share, such as a `forward.Task`.
     walks: number of walks.
     spread: where to run. It decides the order of float additions and so belongs
       in `fingerprint`, like the batch size that was asked for.
@@ -121,7 +140,7 @@ class _Loop:
       sums, per_walk, count = pending
       fetched = jax.device_get(per_walk)
       self._count(sums)
-      self._state.append(forward.PerWalk(*(x[:count] for x in fetched)))
+      self._state.append(jax.tree.map(lambda x: x[:count], fetched), count)
       advance(count)
 
     for start in range(self._state.done, self.walks, rows):
@@ -148,14 +167,18 @@ def _add(total, sums):
 def _restored(plan, params, work, state_file, fingerprint) -> state_lib.State:
   """What an earlier run left, read by the first host and told to all."""
   state = state_lib.State()
-  if state_file is not None and hosts.first():
-    state = state_lib.load(state_file, fingerprint)
-  if jax.process_count() > 1:
-    index = jax.ShapeDtypeStruct((1,), "int32")
-    valid = jax.ShapeDtypeStruct((1,), "bool")
-    step = forward.build(plan)
-    state = state.shared(*jax.eval_shape(step, params, work, index, valid))
-  return state
+  several = jax.process_count() > 1
+  found = state_file is not None and state_file.exists()
+  if not several and not found:
+    return state
+  index = jax.ShapeDtypeStruct((1,), "int32")
+  valid = jax.ShapeDtypeStruct((1,), "bool")
+  like = jax.eval_shape(
+    plan.build(lambda hidden: hidden), params, work, index, valid
+  )
+  if found and hosts.first():
+    state = state_lib.load(state_file, fingerprint, like)
+  return state.shared(*like) if several else state
 
 
 def _smaller(batch_size: int, error: Exception) -> int:
@@ -191,9 +214,8 @@ class _Programs:
     """The program for a batch size; see `parallel.Spread.compile`."""
 
     def make():
-      return spread.compile(
-        forward.build(plan, spread.part), params, work, batch_size
-      )
+      step = plan.build(spread.part)
+      return spread.compile(step, params, work, batch_size)
 
     return self._once((plan, spread, batch_size), params, work, make)
 

@@ -6,12 +6,13 @@ the same numbers in the same order as a run that was never interrupted.
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import jax
 import numpy as np
 
 from icl_graphs import unfinished
-from icl_graphs.engine import forward, hosts
+from icl_graphs.engine import hosts
 
 
 @dataclasses.dataclass
@@ -20,26 +21,29 @@ class State:
 
   Attributes:
     done: walks that are finished.
-    sums: their class sums (None before the first batch).
-    per_walk: their per-walk arrays, [done, T] each (None likewise).
+    sums: the additive part of what a step returns, such as `forward.Sums` (None
+      before the first batch).
+    per_walk: the other part, every array with a leading axis of `done` walks,
+      such as `forward.PerWalk` (None likewise).
     batch_size: walks per step with which to go on; 0 where none is chosen yet.
   """
 
   done: int = 0
-  sums: forward.Sums | None = None
-  per_walk: forward.PerWalk | None = None
+  sums: Any = None
+  per_walk: Any = None
   batch_size: int = 0
 
-  def append(self, per_walk: forward.PerWalk) -> None:
+  def append(self, per_walk: Any, count: int) -> None:
     """Adds the per-walk arrays of the next walks."""
     if self.per_walk is None:
       self.per_walk = per_walk
     else:
-      pairs = zip(self.per_walk, per_walk, strict=True)
-      self.per_walk = forward.PerWalk(*(np.concatenate(p) for p in pairs))
-    self.done = len(self.per_walk.nodes)
+      self.per_walk = jax.tree.map(
+        lambda *parts: np.concatenate(parts), self.per_walk, per_walk
+      )
+    self.done += count
 
-  def shared(self, sums: forward.Sums, per_walk: forward.PerWalk) -> "State":
+  def shared(self, sums: Any, per_walk: Any) -> "State":
     """The first host's state, on every host.
 
     Args:
@@ -60,14 +64,21 @@ class State:
 
 def save(path: pathlib.Path, state: State, fingerprint: str) -> None:
   """Writes the state; the old file stays whole until the new one is."""
-  arrays = {f"sums_{k}": v for k, v in state.sums._asdict().items()}
-  arrays |= {f"walk_{k}": v for k, v in state.per_walk._asdict().items()}
-  arrays["batch_size"] = np.array(state.batch_size)
+  arrays = {}
+  for kind, tree in (("sums", state.sums), ("walk", state.per_walk)):
+    for i, leaf in enumerate(jax.tree.leaves(tree)):
+      arrays[f"{kind}_{i}"] = leaf
+  arrays["numbers"] = np.array([state.done, state.batch_size])
   unfinished.save(path, arrays, fingerprint)
 
 
-def load(path: pathlib.Path, fingerprint: str) -> State:
+def load(path: pathlib.Path, fingerprint: str, like: tuple[Any, Any]) -> State:
   """Reads the state, or an empty one where there is no file.
+
+  Args:
+    path: of the file.
+    fingerprint: of the settings.
+    like: any `sums` and `per_walk` of the same structure.
 
   Raises:
     InputError: the file is damaged or belongs to a run with other settings.
@@ -75,9 +86,10 @@ def load(path: pathlib.Path, fingerprint: str) -> State:
   arrays = unfinished.load(path, fingerprint)
   if arrays is None:
     return State()
-  sums = forward.Sums(*(arrays[f"sums_{k}"] for k in forward.Sums._fields))
-  per_walk = forward.PerWalk(
-    *(arrays[f"walk_{k}"] for k in forward.PerWalk._fields)
-  )
-  batch_size = int(arrays["batch_size"])
-  return State(len(per_walk.nodes), sums, per_walk, batch_size)
+  done, batch_size = map(int, arrays["numbers"])
+  parts = []
+  for kind, tree in zip(("sums", "walk"), like, strict=True):
+    structure = jax.tree.structure(tree)
+    leaves = [arrays[f"{kind}_{i}"] for i in range(structure.num_leaves)]
+    parts.append(jax.tree.unflatten(structure, leaves))
+  return State(done, *parts, batch_size)

@@ -83,7 +83,7 @@ def observe(
 def _observe_all(prepared, out, save_seconds) -> dict[str, xr.Dataset]:
   """Observations of every graph and model, by their place in the tree."""
   settings, spread = prepared.settings, prepared.spread
-  models = {"": lambda: _load(prepared)}
+  models = {"": lambda: load(prepared)}
   if settings.random_weights_control:
     models["random_weights"] = lambda: spread.make(
       lambda: decoder.init(prepared.decoder, settings.seed, settings.dtype)
@@ -121,7 +121,8 @@ def _observe_all(prepared, out, save_seconds) -> dict[str, xr.Dataset]:
   return observed
 
 
-def _load(prepared: Prepared) -> decoder.Params:
+def load(prepared: Prepared) -> decoder.Params:
+  """The model's parameters on the devices, with a bar if that takes long."""
   size = weight_files.total_bytes(prepared.folder)
   with progress.loading("weights", size) as advance:
     return checkpoint.load(

@@ -74,7 +74,7 @@ def collected(folder, devices, mesh):
 
   whole = collect(ALL)
   collect(SOME, file)
-  stopped = state.load(file, "")
+  stopped = state.load(file, "", (whole.sums, whole.per_walk))
   resumed = collect(ALL, file)
   program = run._programs.step(
     job, spread, params, spread.put(work), ROWS // spread.data

@@ -100,7 +100,7 @@ def test_halved_batch_goes_on(plan, monkeypatch, tmp_path, capsys):
   assert got.batch_size == 1
   assert "going on with 1" in capsys.readouterr().err
   same(got, expected, exactly=False)
-  assert state.load(file, "").batch_size == 1
+  assert state.load(file, "", (got.sums, got.per_walk)).batch_size == 1
 
 
 def test_resumed_run_keeps_its_batch(plan, tmp_path):

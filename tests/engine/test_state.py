@@ -7,6 +7,9 @@ from icl_graphs import errors
 from icl_graphs.engine import forward, parallel
 from icl_graphs.engine import state as state_lib
 
+# Of the same structure, whatever the leaves.
+LIKE = forward.Sums(0, 0), forward.PerWalk(0, 0, 0, 0)
+
 
 def make_state(walks=3):
   generator = np.random.default_rng(0)
@@ -20,7 +23,8 @@ def make_state(walks=3):
       forward.PerWalk(
         generator.integers(0, 4, (1, 7)).astype(np.int32),
         *generator.random((3, 1, 7)).astype(np.float32),
-      )
+      ),
+      1,
     )
   return state
 
@@ -28,7 +32,7 @@ def make_state(walks=3):
 def test_round_trip_is_exact(tmp_path):
   state = make_state()
   state_lib.save(tmp_path / "unfinished.npz", state, "mark")
-  loaded = state_lib.load(tmp_path / "unfinished.npz", "mark")
+  loaded = state_lib.load(tmp_path / "unfinished.npz", "mark", LIKE)
   assert loaded.done == state.done == 3
   for left, right in zip(
     (*loaded.sums, *loaded.per_walk),
@@ -40,7 +44,7 @@ def test_round_trip_is_exact(tmp_path):
 
 
 def test_no_file_is_a_fresh_start(tmp_path):
-  assert state_lib.load(tmp_path / "unfinished.npz", "mark").done == 0
+  assert state_lib.load(tmp_path / "unfinished.npz", "mark", LIKE).done == 0
 
 
 def test_every_truncation_is_refused(tmp_path):
@@ -50,14 +54,14 @@ def test_every_truncation_is_refused(tmp_path):
   for length in range(0, len(whole), 97):
     path.write_bytes(whole[:length])
     with pytest.raises(errors.InputError, match="cannot resume"):
-      state_lib.load(path, "mark")
+      state_lib.load(path, "mark", LIKE)
 
 
 def test_other_settings_are_refused(tmp_path):
   path = tmp_path / "unfinished.npz"
   state_lib.save(path, make_state(), "mark")
   with pytest.raises(errors.InputError, match="other settings"):
-    state_lib.load(path, "another")
+    state_lib.load(path, "another", LIKE)
 
 
 def test_more_devices_than_there_are():

@@ -3,6 +3,7 @@
 Legend: B batch, T time, D width, N query heads, K key/value heads, H head size.
 """
 
+from collections.abc import Callable
 import dataclasses
 import functools
 from typing import NamedTuple
@@ -10,11 +11,20 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
-from icl_graphs.models import attention, layers, rope, step_cache
+from icl_graphs.models import (
+  attention,
+  branches,
+  hooks,
+  layers,
+  rope,
+  step_cache,
+)
 from icl_graphs.models import cache as cache_lib
 from icl_graphs.models import config as config_lib
+
+AtHeads = Callable[[hooks.Mixing], tuple[Float[Array, "B T N H"], PyTree]]
 
 # Products of more rows than this are slower on a CPU, and use more memory.
 _CPU_TOKENS = 1024
@@ -28,6 +38,7 @@ class Context(NamedTuple):
     local_turn: that of sliding-window layers, where it differs.
     length, before: of a cache, see `cache.attend`; None without one.
     steps: a cache read one token at a time; None without one.
+    places: of tokens on branches of a text; None without.
   """
 
   turn: rope.Rotation | None
@@ -35,6 +46,7 @@ class Context(NamedTuple):
   length: Int[Array, " B"] | None
   before: Int[Array, " B"] | None
   steps: step_cache.StepCache | None = None
+  places: branches.Places | None = None
 
 
 class SelfAttention(nn.Module):
@@ -85,8 +97,8 @@ class SelfAttention(nn.Module):
     slides: Bool[Array, ""],
     context: Context,
     past: cache_lib.Past | None,
-  ) -> tuple[Float[Array, "B T N H"], tuple[Array, Array]]:
-    """Returns mixed values, and the new keys and values."""
+  ) -> hooks.Mixing:
+    """Rotates queries and keys, and mixes values by them."""
     turn = context.turn
     if turn is not None:
       if context.local_turn is not None:
@@ -94,7 +106,8 @@ class SelfAttention(nn.Module):
           functools.partial(jnp.where, slides), context.local_turn, turn
         )
       query, key = rope.rotate(query, turn), rope.rotate(key, turn)
-    return self._attend(query, key, value, slides, context, past), (key, value)
+    mixed = self._attend(query, key, value, slides, context, past)
+    return hooks.Mixing(query, key, mixed, slides)
 
   def _attend(self, query, key, value, slides, context, past):
     c = self.config
@@ -107,6 +120,10 @@ class SelfAttention(nn.Module):
       window = None
       if any(c.sliding):
         window = jnp.where(slides, c.window, c.max_positions + query.shape[1])
+      if context.places is not None:
+        return branches.attend(
+          query, key, value, past, context.places, window=window, **same
+        )
       if context.steps is not None:
         return step_cache.attend(
           query, key, value, past, context.steps, window=window, **same
@@ -158,11 +175,24 @@ class Block(nn.Module):
     slides: Bool[Array, ""],
     context: Context,
     past: cache_lib.Past | None = None,
-  ) -> tuple[Float[Array, "B T D"], tuple[Array, Array]]:
-    """Returns the residual stream, and the new keys and values."""
-    projected = self._by_tokens(Block._read, hidden)
-    mixed, kept = self.attention.mix(*projected, slides, context, past)
-    return self._by_tokens(Block._write, hidden, mixed), kept
+    at_heads: AtHeads | None = None,
+  ) -> tuple[Float[Array, "B T D"], tuple[Array, Array], PyTree]:
+    """Returns the residual stream, the new keys and values, and notes.
+
+    Args:
+      hidden: residual stream.
+      slides: whether this layer sees only the window.
+      context: what all layers share.
+      past: this layer of a cache.
+      at_heads: changes what heads computed, and makes notes of it.
+    """
+    query, key, value = self._by_tokens(Block._read, hidden)
+    mixing = self.attention.mix(query, key, value, slides, context, past)
+    mixed, notes = mixing.mixed, None
+    if at_heads is not None:
+      mixed, notes = at_heads(mixing)
+    written = self._by_tokens(Block._write, hidden, mixed)
+    return written, (mixing.key, value), notes
 
   def _read(self, hidden):
     """What attention needs of every token."""

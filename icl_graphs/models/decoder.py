@@ -14,8 +14,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, PyTree, Shaped
 
 from icl_graphs.models import block as block_lib
+from icl_graphs.models import branches as branches_lib
 from icl_graphs.models import cache as cache_lib
 from icl_graphs.models import config as config_lib
+from icl_graphs.models import hooks as hooks_lib
 from icl_graphs.models import layers, rope, step_cache
 
 Params = dict[str, Any]
@@ -51,8 +53,22 @@ class Decoder(nn.Module):
       Hidden states after the final norm, and what `observe` returned with a
       leading axis over the observed hidden states (None without it).
     """
-    final, seen, _ = self._run(tokens, observe, None, False, 0)
+    final, seen, *_ = self._run(tokens, observe, None, False, 0)
     return final, seen
+
+  def hooked(
+    self,
+    tokens: Int[Array, "B T"],
+    hooks: hooks_lib.Hooks,
+    observe: Observe | None = None,
+  ) -> tuple[Float[Array, "B T D"], PyTree, PyTree]:
+    """Runs the decoder as `__call__`, with hooks inside it.
+
+    Returns:
+      As `__call__`, and what `hooks.heads` noted, with a leading axis L.
+    """
+    final, seen, _, notes = self._run(tokens, observe, None, False, 0, hooks)
+    return final, seen, notes
 
   def prefill(
     self,
@@ -76,7 +92,7 @@ class Decoder(nn.Module):
       As `__call__`, and a cache of every prompt.
     """
     slots = slots or tokens.shape[1]
-    final, seen, (key, value) = self._run(
+    final, seen, (key, value), _ = self._run(
       tokens, observe, None, True, longest or slots
     )
     room = [(0, 0)] * key.ndim
@@ -107,7 +123,7 @@ class Decoder(nn.Module):
     batch, time = tokens.shape
     if lengths is None:
       lengths = jnp.full((batch,), time, jnp.int32)
-    final, seen, kept = self._run(tokens, observe, cache, True, cache.slots)
+    final, seen, kept, _ = self._run(tokens, observe, cache, True, cache.slots)
     return final, seen, cache_lib.append(cache, *kept, lengths)
 
   def step(
@@ -116,6 +132,7 @@ class Decoder(nn.Module):
     cache: step_cache.StepCache,
     longest: int,
     observe: Observe | None = None,
+    hooks: hooks_lib.Hooks = hooks_lib.Hooks(),
   ) -> tuple[Float[Array, "B 1 D"], PyTree, step_cache.StepCache]:
     """Reads one more token of every sequence; see `step_cache`.
 
@@ -124,28 +141,56 @@ class Decoder(nn.Module):
       cache: what came before.
       longest: length of the longest context to come, as given to `prefill`.
       observe: as in `__call__`.
+      hooks: as in `hooked`; notes are dropped.
 
     Returns:
       As `__call__` for the new position, and the longer cache.
     """
-    final, seen, kept = self._run(
-      tokens[:, None], observe, cache, True, longest
+    final, seen, kept, _ = self._run(
+      tokens[:, None], observe, cache, True, longest, hooks
     )
     return final, seen, step_cache.append(cache, *kept)
 
+  def branch(
+    self,
+    tokens: Int[Array, "B T"],
+    branches: branches_lib.Branches,
+    longest: int,
+    observe: Observe | None = None,
+  ) -> tuple[Float[Array, "B T D"], PyTree]:
+    """Reads continuations that leave a text at many places.
+
+    Args:
+      tokens: rows m of trunk r are rows r * M + m.
+      branches: what came before, and where the tokens are.
+      longest: length of the longest context, as given to `prefill`.
+      observe: as in `__call__`.
+
+    Returns:
+      As `__call__` for the new tokens.
+    """
+    final, seen, *_ = self._run(tokens, observe, branches, False, longest)
+    return final, seen
+
   @nn.compact
-  def _run(self, tokens, observe, cache, keep, longest):
+  def _run(self, tokens, observe, cache, keep, longest, hooks=hooks_lib.NONE):
     """The decoder; `longest` is the longest context that may come of it."""
     c = self.config
     positions = jnp.arange(tokens.shape[1])
     stepping = isinstance(cache, step_cache.StepCache)
-    if cache is not None:
+    branching = isinstance(cache, branches_lib.Branches)
+    if branching:
+      positions = cache.places.position.reshape(tokens.shape)
+    elif cache is not None:
       start = cache.before + (cache.taken if stepping else cache.length)
       positions = start[:, None] + positions[None, :]
     hidden = self._embed(tokens, positions)
+    hidden = hooks.at_hidden(hidden, hooks.of_embedding())
     context = self._context(positions, hidden.dtype, cache, longest)
     past = None
-    if cache is not None:
+    if branching:
+      past = branches_lib.layers(cache)
+    elif cache is not None:
       past = (step_cache if stepping else cache_lib).layers(cache)
     every = tuple(range(c.num_layers + 1))
     observed = every if self.observed is None else self.observed
@@ -171,22 +216,26 @@ class Decoder(nn.Module):
       if slots[0] >= 0:
         seen = note(seen, hidden, slots[0])
 
-    def body(block, carry, slot, slides, past, context):
+    def body(block, carry, slot, slides, past, hooked, context):
       hidden, seen = carry
-      hidden, kept = block(hidden, slides, context, past)
+      hidden, kept, notes = block(
+        *(hidden, slides, context, past),
+        functools.partial(hooks.at_heads, data=hooked[0]),
+      )
+      hidden = hooks.at_hidden(hidden, hooked[1])
       if observe is not None and observed == every:
         seen = note(seen, hidden, slot)
       elif observe is not None:
         seen = jax.lax.cond(
           slot >= 0, note, lambda seen, *_: seen, seen, hidden, slot
         )
-      return (hidden, seen), kept if keep else None
+      return (hidden, seen), (kept if keep else None, notes)
 
-    (hidden, seen), kept = nn.scan(
+    (hidden, seen), (kept, notes) = nn.scan(
       body,
       variable_axes={"params": 0},
       split_rngs={"params": True},
-      in_axes=(0, 0, 0, nn.broadcast),
+      in_axes=(0, 0, 0, 0, nn.broadcast),
       length=c.num_layers,
     )(
       block_lib.Block(c, name="blocks"),
@@ -194,9 +243,11 @@ class Decoder(nn.Module):
       jnp.array(slots[1:]),
       jnp.array(c.sliding or (False,) * c.num_layers),
       past,
+      hooks.of_layers(),
       context,
     )
-    return layers.Norm(c.norm, name="final_norm")(hidden), seen, kept
+    final = layers.Norm(c.norm, name="final_norm")(hidden)
+    return final, seen, kept, notes
 
   def _embed(self, tokens, positions):
     c = self.config
@@ -228,6 +279,8 @@ class Decoder(nn.Module):
     if cache is None:
       return block_lib.Context(turn(c.rope), turn(c.local_rope), None, None)
     turns = turn(c.rope), turn(c.local_rope)
+    if isinstance(cache, branches_lib.Branches):
+      return block_lib.Context(*turns, None, None, places=cache.places)
     if isinstance(cache, step_cache.StepCache):
       return block_lib.Context(*turns, None, None, cache)
     return block_lib.Context(*turns, cache.length, cache.before)

@@ -156,6 +156,28 @@ def observe(
   Returns:
     Class sums, and scores at every word (BOS dropped).
   """
+  sums, nodes, log_probs = read(plan, params, batch, walk_index, valid, part)
+  if log_probs is None:
+    off = jnp.full(nodes.shape, jnp.nan, jnp.float32)
+    return sums, PerWalk(nodes, off, off, off)
+  scored = batch.scored[:, plan.layout.offset :]
+  return sums, PerWalk(nodes, *readout.score(log_probs, nodes, scored, edges))
+
+
+def read(
+  plan: Plan,
+  params: Params,
+  batch: prompts.Batch,
+  walk_index: Int[Array, " B"],
+  valid: Bool[Array, " B"],
+  part: Part = lambda hidden: hidden,
+) -> tuple[Sums, Int[Array, "B T"], Float[Array, "B T n"] | None]:
+  """As `observe`, with what is expected of every node instead of scores.
+
+  Returns:
+    Class sums; nodes at every word (BOS dropped); log-probabilities of the node
+    words there over the whole vocabulary, None where `plan.accuracy` is off.
+  """
   model = decoder.Decoder(plan.running, plan.layers)
   groups = class_sums.one_hot_groups(plan.sums, walk_index, valid)
   summed = batch.nodes
@@ -177,8 +199,7 @@ def observe(
   words = slice(plan.layout.offset, None)
   nodes = batch.nodes[:, words]
   if not plan.accuracy:
-    off = jnp.full(nodes.shape, jnp.nan, jnp.float32)
-    return Sums(sums, counts), PerWalk(nodes, off, off, off)
+    return Sums(sums, counts), nodes, None
   log_probs = readout.node_log_probs(
     final[:, words],
     decoder.unembedding(params, plan.decoder),
@@ -186,8 +207,7 @@ def observe(
     softcap=plan.decoder.logit_softcap,
     backend=plan.decoder.backend,
   )
-  scores = readout.score(log_probs, nodes, batch.scored[:, words], edges)
-  return Sums(sums, counts), PerWalk(nodes, *scores)
+  return Sums(sums, counts), nodes, log_probs
 
 
 def build(

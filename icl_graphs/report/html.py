@@ -3,21 +3,16 @@
 Everything is inlined (styles, scripts, data); nothing is loaded from anywhere.
 """
 
-import base64
 from collections.abc import Mapping
-import importlib.resources
-import json
 import math
 import pathlib
 from typing import Any
 
-import jinja2
-import markupsafe
 import xarray as xr
 
 from icl_graphs import atomic
 from icl_graphs.analysis import nulls
-from icl_graphs.report import glossary, payload, view, wording
+from icl_graphs.report import glossary, payload, templates, view, wording
 
 # Marks of the verdicts on accounts, as those of findings.
 _STATES = {
@@ -54,7 +49,7 @@ def write(
   graphs = [_focus(one, _entry(summary, one)) for one in view.views(tree)]
   data = {"graphs": [payload.graph(one) for one in graphs]}
   text = (
-    _environment()
+    templates.environment()
     .get_template("page.html")
     .render(
       model=_model(graphs, run),
@@ -64,51 +59,18 @@ def write(
         | {"theory": _theory((theory or {}).get(one.spec))}
         for one in graphs
       ],
-      run=_described(run),
+      run=templates.described(run),
       null_deviations=wording.number(view.NULL_DEVIATIONS),
       null_beyond=round(1 / nulls.LEVEL),
-      data=_script_json(data),
-      style=_asset("page.css"),
-      scripts=[_asset(name) for name in SCRIPTS],
+      data=templates.script_json(data),
+      style=templates.asset("page.css"),
+      scripts=[templates.asset(name) for name in SCRIPTS],
     )
   )
   out.mkdir(parents=True, exist_ok=True)
   path = out / "report.html"
   atomic.write_text(path, text)
   return path
-
-
-def _environment() -> jinja2.Environment:
-  environment = jinja2.Environment(
-    loader=jinja2.FunctionLoader(_text),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-  )
-  environment.filters |= {
-    "number": wording.number,
-    "state": wording.STATES.get,
-  }
-  return environment
-
-
-def _text(name: str) -> str:
-  folder = importlib.resources.files("icl_graphs.report") / "page"
-  return (folder / name).read_text(encoding="utf-8")
-
-
-def _asset(name: str) -> markupsafe.Markup:
-  """Our own styles and scripts: the only text not escaped."""
-  return markupsafe.Markup(_text(name))
-
-
-def _script_json(data: Any) -> markupsafe.Markup:
-  """JSON that stays inside its script element whatever the words are."""
-  text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-  for character in "<>&":
-    text = text.replace(character, f"\\u{ord(character):04x}")
-  return markupsafe.Markup(text)
 
 
 def _entry(summary: Mapping[str, Any], one: view.GraphView) -> Mapping:
@@ -191,10 +153,9 @@ def _theory(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     }
 
   def figure(one):
-    picture = base64.b64encode(one["path"].read_bytes()).decode("ascii")
     return {
       "caption": one["caption"],
-      "source": f"data:image/png;base64,{picture}",
+      "source": templates.inlined(one["path"]),
     }
 
   return {
@@ -203,12 +164,3 @@ def _theory(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     "rows": [row(one) for one in found["accounts"]],
     "figures": [figure(one) for one in found["figures"]],
   }
-
-
-def _described(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-  """The configuration as name and text; nested parts as indented JSON."""
-  rows = []
-  for name, value in payload.plain(run).items():
-    text = value if isinstance(value, str) else json.dumps(value, indent=2)
-    rows.append((name, text))
-  return rows

@@ -1,0 +1,1 @@
+"""Recipes of "ICLR: In-Context Learning of Representations" and follow-ups."""

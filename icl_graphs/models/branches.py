@@ -84,7 +84,7 @@ def attend(
   new_key, new_value = (
     array.reshape(count, rows, *array.shape[1:]) for array in (key, value)
   )
-  slot = jnp.arange(slots)
+  slot = jnp.arange(slots)[None, None, None]
   visible = [slot < places.depth[..., None], places.leads]
   if window is not None:
     here = places.position[..., None]

@@ -1,0 +1,197 @@
+"""Contexts read from one trunk: against each of them read alone."""
+
+import dataclasses
+import functools
+import itertools
+
+import jax
+import numpy as np
+import pytest
+from scipy import special
+
+from icl_graphs import errors
+from icl_graphs.engine import parallel, rows, shared_prefix, token_tree
+from icl_graphs.models import config as config_lib
+from icl_graphs.models import decoder
+from icl_graphs.probes import masses
+from tests.models import switches
+
+
+SETS = ((3, 5), (11,), (0, 36, 20))
+HEAD, TAIL = [7, 8, 9, 10, 7], [30, 31, 32]
+# A flip of one or two tokens, with its comma.
+FLIPS = ([1, 4], [2, 3, 4])
+
+
+def _words(flips):
+  return [token for flip in flips for token in FLIPS[flip]]
+
+
+def _judgment(flips):
+  """The prompt after every number of flips."""
+  return [
+    HEAD + _words(flips[:n])[:-1] + TAIL for n in range(1, len(flips) + 1)
+  ]
+
+
+def _tree(flips, depth):
+  return [
+    HEAD + _words([*flips[:n], *more])
+    for n in range(1, len(flips) + 1)
+    for length in range(depth)
+    for more in itertools.product((0, 1), repeat=length)
+  ]
+
+
+def _alone(config, contexts):
+  """Log-probabilities of `SETS` after each context, read alone."""
+  wanted = []
+  params = switches.params(config)
+  longest = max(map(len, contexts))
+
+  @jax.jit
+  def logits(tokens):
+    final, _ = decoder.Decoder(config).apply({"params": params}, tokens)
+    return decoder.logits(params, config, final)
+
+  # Causal: padding at the end changes nothing before it.
+  padded = np.array([c + [0] * (longest - len(c)) for c in contexts], np.int32)
+  for row, context in zip(logits(padded), contexts, strict=True):
+    log_prob = special.log_softmax(np.float64(row[len(context) - 1]))
+    wanted.append([special.logsumexp(log_prob[list(one)]) for one in SETS])
+  return np.array(wanted)
+
+
+def _shared(config, groups):
+  planned = shared_prefix.plan(groups)
+  shared_prefix.check(config, planned)
+  step = functools.partial(shared_prefix.log_masses, config=config, sets=SETS)
+  valid = np.ones(len(groups), bool)
+  _, found = jax.jit(step)(switches.params(config), (), planned.rows, valid)
+  return planned.pick(np.asarray(found))
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma2", "gpt2", "neox"])
+def test_contexts_of_a_trunk_are_those_read_alone(name):
+  """Windows are shorter than the trunk and end inside branches."""
+  config = switches.VARIANTS[name]
+  groups = [
+    _judgment([0, 1, 1, 0, 1, 0, 0, 0]),
+    _tree([0, 1, 0], 4),
+    [HEAD + [5], [2], [2], [9, 9, 1]],
+  ]
+  ours = np.concatenate(_shared(config, groups))
+  wanted = _alone(config, sum(groups, []))
+  np.testing.assert_allclose(ours, wanted, atol=1e-4)
+
+
+def test_groups_do_not_depend_on_their_neighbours():
+  config = switches.BASE
+  one, other = _judgment([0, 1, 1, 0]), _judgment([1, 1, 1, 0])
+  alone = _shared(config, [one])[0]
+  np.testing.assert_allclose(_shared(config, [other, one])[1], alone, atol=1e-5)
+
+
+def test_every_token_of_the_tree_is_read_once():
+  """Section 2.3: 1,311 distinct strings of 2,520 for each concept."""
+  flips = ([1, 4], [2, 4])
+  concept = [0, 1, 1]
+  sequence = [concept[i % 3] for i in range(40)]
+  contexts = [
+    HEAD + [t for flip in [*sequence[:n], *more] for t in flips[flip]]
+    for n in range(1, 41)
+    for length in range(6)
+    for more in itertools.product((0, 1), repeat=length)
+  ]
+  planned = shared_prefix.plan([contexts])
+  assert len(contexts) == 2520
+  assert len(set(planned.index[0])) == 1311
+  assert planned.tokens == len(HEAD) + 2 * 1311
+  # Nothing but the ends of rows is padding.
+  assert planned.words < 1.1 * planned.tokens
+  assert planned.separate == sum(map(len, set(map(tuple, contexts))))
+
+
+def test_a_merged_separator_shortens_what_is_shared():
+  """A tokenizer that writes a comma and a bracket as one token."""
+  contexts = [[5, 1, 4, 1, 9], [5, 1, 9], [5, 1, 4, 1, 4, 1, 9]]
+  tree = token_tree.build(contexts)
+  path, blocks = token_tree.split(tree)
+  assert tree.tokens[path].tolist() == [5, 1, 4, 1, 4, 1, 9]
+  assert [tree.tokens[slice(*block)].tolist() for block in blocks] == [
+    [9],
+    [9],
+  ]
+
+
+def test_blocks_fill_rows():
+  blocks = [token_tree.Block(0, size) for size in (2, 5, 3, 1, 4)]
+  lines = token_tree.pack(blocks, 5)
+  assert [[block.size for block in line] for line in lines] == [
+    [5],
+    [4, 1],
+    [3, 2],
+  ]
+
+
+def test_rows_run_on_all_devices():
+  config = switches.BASE
+  groups = [_judgment([0, 1, n % 2, 0]) for n in range(5)]
+  planned = shared_prefix.plan(groups)
+  spread = parallel.spread()
+  step = functools.partial(shared_prefix.log_masses, config=config, sets=SETS)
+  _, found = rows.evaluate(
+    step,
+    spread.put(switches.params(config)),
+    planned.rows,
+    words=planned.words,
+    spread=spread,
+    label="judgments",
+    batch_size=1,
+  )
+  for ours, wanted in zip(
+    planned.pick(found), _shared(config, groups), strict=True
+  ):
+    np.testing.assert_allclose(ours, wanted, atol=1e-5)
+
+
+def test_what_cannot_be_read_is_named():
+  for groups in ([], [[]], [[[1], []]]):
+    with pytest.raises(errors.InputError, match="every group needs"):
+      shared_prefix.plan(groups)
+  planned = shared_prefix.plan([[[1] * 65, [1] * 64 + [2]]])
+  with pytest.raises(errors.InputError, match="context of 65 tokens exceeds"):
+    shared_prefix.check(switches.BASE, planned)
+  rope = config_lib.Rope(
+    "longrope",
+    original_positions=32,
+    short_factors=(1.0,) * 4,
+    long_factors=(2.0,) * 4,
+  )
+  config = dataclasses.replace(switches.BASE, rope=rope, max_positions=99)
+  with pytest.raises(errors.InputError, match="more than 32 tokens"):
+    shared_prefix.check(config, planned)
+
+
+@pytest.mark.parametrize(
+  ("sets", "words"),
+  [
+    ((), "at least one token"),
+    (((1,), ()), "at least one token"),
+    (((1, 2), (2, 3)), r"\[2\] are in two sets"),
+    (((1,), (37,)), r"\[37\] are not in the vocabulary"),
+  ],
+)
+def test_sets_that_cannot_be_read_are_named(sets, words):
+  with pytest.raises(errors.InputError, match=words):
+    masses.check(sets, 37)
+
+
+def test_masses_of_logits_are_those_of_hidden_states():
+  logits = np.random.default_rng(0).normal(size=(4, 37)).astype(np.float32)
+  masses.check(SETS, 37)
+  wanted = special.log_softmax(np.float64(logits), axis=-1)
+  wanted = [special.logsumexp(wanted[:, list(s)], axis=-1) for s in SETS]
+  np.testing.assert_allclose(
+    masses.from_logits(logits, SETS), np.stack(wanted, axis=-1), atol=1e-5
+  )

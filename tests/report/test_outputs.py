@@ -11,6 +11,7 @@ import xarray as xr
 
 from icl_graphs.report import figures, html, view
 from report import synthetic
+from tests import browser
 
 FIGURES = ["emergence", "energy", "layers", "accuracy", "spectrum"]
 VOID = {"meta", "input", "br"}
@@ -236,3 +237,25 @@ def test_bare_class_means_claim_no_context(tmp_path):
   assert "of context, " not in text and "window 20" not in text
   assert page.data["graphs"][0]["counts"] is None
   assert figures.write(single(dataset), tmp_path)
+
+
+def test_page_lives_in_a_browser(tree, tmp_path):
+  path = html.write(tree, summaries(tree), {"model": "tiny"}, tmp_path)
+  told = browser.use(
+    path,
+    """
+    const drawing = () => document.getElementById('picture').innerHTML;
+    const said = () => document.getElementById('readout').textContent;
+    const before = said(), drawn = drawing();
+    slideTo(document.getElementById('context'), 1);
+    const context = said();
+    slideTo(document.getElementById('layer'), 0);
+    const layer = said();
+    document.getElementById('tab-1').click();
+    return {said: new Set([before, context, layer, said()]).size,
+      dots: drawn.split('<circle').length - 1};
+    """,
+    tmp_path,
+  )
+  assert told["problems"] == []
+  assert told["found"]["said"] == 4 and told["found"]["dots"] >= 16

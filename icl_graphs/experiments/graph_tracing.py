@@ -90,9 +90,9 @@ def _observe_all(prepared, out, save_seconds) -> dict[str, xr.Dataset]:
     )
   mark = fingerprint(prepared)
   observed = {}
-  for control, load in models.items():
+  for control, make in models.items():
     # All plans run the same blocks.
-    params = forward.needed(next(iter(prepared.plans.values())), load())
+    params = forward.needed(next(iter(prepared.plans.values())), make())
     for spec, plan in prepared.plans.items():
       name = "/".join(filter(None, (run_folder.group_name(spec), control)))
       state = run.collect(

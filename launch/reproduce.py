@@ -16,8 +16,8 @@ from absl import flags
 from icl_graphs import errors
 from icl_graphs.experiments import (
   catalogue,
+  graph_subject,
   reproduction,
-  subject,
   tracing_settings,
 )
 from icl_graphs.report import reproduction as page
@@ -62,7 +62,7 @@ def main(_):
   models = settings.model.split(",")
   # All are checked before the first is run.
   subjects = [
-    subject.Subject(
+    graph_subject.GraphSubject(
       dataclasses.replace(settings, model=model),
       out if len(models) == 1 else out / _slug(model),
       cache_dir=_CACHE_DIR.value,

@@ -15,9 +15,8 @@ import numpy as np
 import xarray as xr
 
 from icl_graphs.analysis import measurements
-from icl_graphs.engine import forward, hosts, observations, progress, run
+from icl_graphs.engine import forward, hosts, observations, run
 from icl_graphs.experiments import tracing_settings
-from icl_graphs.models import checkpoint, decoder, weight_files
 from icl_graphs.report import run_folder
 from icl_graphs.tasks import prompts
 
@@ -26,21 +25,9 @@ Prepared = tracing_settings.Prepared
 
 def fingerprint(prepared: Prepared) -> str:
   """Names everything that decides the numbers, for resuming."""
-  weights = sorted(
-    (file.name, file.stat().st_size, file.stat().st_mtime_ns)
-    for file in prepared.folder.glob("*.safetensors")
-  )
-  text = json.dumps([_decisive(prepared), weights], sort_keys=True)
+  settings = dataclasses.asdict(prepared.settings)
+  text = json.dumps([settings, prepared.model.marks()])
   return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _decisive(prepared: Prepared) -> dict[str, Any]:
-  """Settings, and the devices that decide the order of additions."""
-  spread = prepared.spread
-  return dataclasses.asdict(prepared.settings) | {
-    "mesh": [spread.data, spread.model],
-    "platform": spread.devices[0].platform,
-  }
 
 
 def observe(
@@ -60,7 +47,7 @@ def observe(
     LostHostError: another host stopped.
   """
   settings = prepared.settings
-  hosts.agree("settings", json.dumps(_decisive(prepared), sort_keys=True))
+  hosts.agree("settings", json.dumps(dataclasses.asdict(settings)))
   observed = _observe_all(prepared, out, save_seconds)
   hosts.leave()
   if not hosts.first():
@@ -82,12 +69,10 @@ def observe(
 
 def _observe_all(prepared, out, save_seconds) -> dict[str, xr.Dataset]:
   """Observations of every graph and model, by their place in the tree."""
-  settings, spread = prepared.settings, prepared.spread
-  models = {"": lambda: load(prepared)}
+  settings, model = prepared.settings, prepared.model
+  models = {"": model.load}
   if settings.random_weights_control:
-    models["random_weights"] = lambda: spread.make(
-      lambda: decoder.init(prepared.decoder, settings.seed, settings.dtype)
-    )
+    models["random_weights"] = lambda: model.untrained(settings.seed)
   mark = fingerprint(prepared)
   observed = {}
   for control, make in models.items():
@@ -101,7 +86,7 @@ def _observe_all(prepared, out, save_seconds) -> dict[str, xr.Dataset]:
         forward.task(prepared.graphs[spec], settings.seed),
         walks=settings.walks,
         batch_size=settings.batch_size,
-        spread=spread,
+        spread=model.spread,
         label=f"{spec} {control}".strip(),
         state_file=out / f"unfinished-{name.replace('/', '-')}.npz",
         fingerprint=mark,
@@ -113,25 +98,12 @@ def _observe_all(prepared, out, save_seconds) -> dict[str, xr.Dataset]:
         "report_layer": prepared.report_layer,
         "report_window": prepared.report_window,
         "batch_size": state.batch_size,
-        "members": spread.data,
+        "members": model.spread.data,
       }
       observed[name] = raw
     # Before the next model is made: there may not be room for two.
     del params
   return observed
-
-
-def load(prepared: Prepared) -> decoder.Params:
-  """The model's parameters on the devices, with a bar if that takes long."""
-  size = weight_files.total_bytes(prepared.folder)
-  with progress.loading("weights", size) as advance:
-    return checkpoint.load(
-      prepared.folder,
-      prepared.decoder,
-      prepared.settings.dtype,
-      place=prepared.spread.place,
-      advance=advance,
-    )
 
 
 def summarise(prepared: Prepared, tree: xr.DataTree) -> dict[str, Any]:

@@ -10,7 +10,6 @@ A recipe that is done is not run again; one that was killed goes on.
 
 from collections.abc import Iterable, Mapping
 import dataclasses
-import hashlib
 import json
 import pathlib
 import shutil
@@ -21,7 +20,6 @@ import xarray as xr
 
 from icl_graphs import errors
 from icl_graphs.engine import progress
-from icl_graphs.experiments import graph_tracing
 from icl_graphs.experiments import recipe as recipe_lib
 from icl_graphs.experiments import subject as subject_lib
 from icl_graphs.report import run_folder
@@ -101,8 +99,7 @@ def brief(record: Mapping[str, Any]) -> str:
 
 
 def _mark(one: recipe_lib.Recipe, subject: subject_lib.Subject) -> str:
-  text = f"{one.name} {graph_tracing.fingerprint(subject.prepared)}"
-  return hashlib.sha256(text.encode()).hexdigest()
+  return subject.mark(one.name, subject.fingerprint)
 
 
 def _run(one, subject, folder) -> dict[str, Any]:

@@ -10,72 +10,62 @@ import functools
 import hashlib
 import json
 import pathlib
-from typing import Any
+from typing import Any, Self
 
 import jax
 import numpy as np
-import xarray as xr
 
-from icl_graphs.analysis import measurements
-from icl_graphs.engine import forward, observations, rows, run
-from icl_graphs.experiments import graph_tracing, tracing_settings
+from icl_graphs.engine import rows
+from icl_graphs.experiments import opened
 from icl_graphs.models import decoder, hub
-from icl_graphs.report import run_folder
-from icl_graphs.tasks import graphs
 
-TRACES, WORK = "traces", "work"
+WORK = "work"
 
 
 class Subject:
-  """A loaded model, and how much to ask of it.
+  """A model that any row can be shown to.
 
   Attributes:
-    settings: of the model, the devices and the size of experiments; graphs,
-      words of a recipe's own and the like are changed per request.
+    settings: of the model, the devices and the size of experiments.
     out: folder of the measurements.
+    model: opened; no weight is read before it is needed.
     random_weights: whether this is the untrained control.
-    prepared: the settings, checked.
     decoder: configuration.
     tokenizer: of the model.
-    bos_ids: what the model reads before the first word.
-    context: words of the longest sequence.
-    report_layer, report_window: of headline numbers.
+    bos_ids: what the model reads before a text.
   """
 
   def __init__(
     self,
-    settings: tracing_settings.Settings,
+    settings: Any,
+    model: opened.Opened,
     out: pathlib.Path,
-    *,
-    cache_dir: pathlib.Path | None = None,
     save_seconds: float = 60.0,
   ):
-    """Checks the settings; no weight is read yet.
+    """Takes over a model.
 
-    Raises:
-      InputError: as `tracing_settings.prepare`.
+    Args:
+      settings: a dataclass that decides all numbers, with a `seed` and a
+        `batch_size` (None for what fits).
+      model: opened.
+      out: folder of the measurements.
+      save_seconds: least time between saves of unfinished work.
     """
-    settings = dataclasses.replace(settings, random_weights_control=False)
-    self.prepared = tracing_settings.prepare(settings, cache_dir)
-    self.settings = self.prepared.settings
+    self.settings = settings
+    self.model = model
     self.out = pathlib.Path(out)
     self.random_weights = False
-    self.decoder = self.prepared.decoder
-    self.tokenizer = hub.load_tokenizer(self.prepared.folder)
-    first = next(iter(self.prepared.plans.values()))
-    self.bos_ids = first.layout.bos_ids
-    self.context = first.words
-    self.report_layer = self.prepared.report_layer
-    self.report_window = self.prepared.report_window
-    self._cache_dir = cache_dir
-    self._save_seconds = save_seconds
+    self.decoder = model.decoder
+    self.tokenizer = model.tokenizer
+    self.bos_ids = hub.bos_ids(model.tokenizer, model.decoder)
+    self.save_seconds = save_seconds
     # Of this model or its control: there may not be room for two.
     self._held: dict[bool, decoder.Params] = {}
 
   @functools.cached_property
-  def untrained(self) -> "Subject":
+  def untrained(self) -> Self:
     """The same architecture with random weights, norms left at one."""
-    other = object.__new__(Subject)
+    other = object.__new__(type(self))
     vars(other).update(
       {k: v for k, v in vars(self).items() if k != "untrained"}
     )
@@ -87,85 +77,26 @@ class Subject:
     """Parameters on the devices; loaded when they are first asked for."""
     if self.random_weights not in self._held:
       self._held.clear()
-      self._held[self.random_weights] = self._load()
+      self._held[self.random_weights] = (
+        self.model.untrained(self.settings.seed)
+        if self.random_weights
+        else self.model.load()
+      )
     return self._held[self.random_weights]
 
-  def _load(self) -> decoder.Params:
-    if not self.random_weights:
-      return graph_tracing.load(self.prepared)
-    seed, dtype = self.settings.seed, self.settings.dtype
-    return self.prepared.spread.make(
-      lambda: decoder.init(self.decoder, seed, dtype)
-    )
+  @property
+  def fingerprint(self) -> str:
+    """Names everything that decides the numbers of this subject."""
+    return self.mark(dataclasses.asdict(self.settings), self.model.marks())
 
-  def prepare(self, spec: str, **changes: Any) -> tracing_settings.Prepared:
-    """Checked settings of one graph.
+  def mark(self, *parts: Any) -> str:
+    """Names parts of JSON, for this model or its control."""
+    text = json.dumps([*parts, self.random_weights], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
-    Args:
-      spec: of the graph.
-      changes: to any other of the settings.
-
-    Raises:
-      InputError: as `tracing_settings.prepare`.
-    """
-    settings = dataclasses.replace(self.settings, graphs=(spec,), **changes)
-    return tracing_settings.prepare(settings, self._cache_dir)
-
-  def plan(
-    self, spec: str, **changes: Any
-  ) -> tuple[forward.Plan, graphs.Graph]:
-    """What a pass over walks on one graph computes, and the graph."""
-    prepared = self.prepare(spec, **changes)
-    return prepared.plans[spec], prepared.graphs[spec]
-
-  def trace(self, spec: str, **changes: Any) -> xr.Dataset:
-    """Every measurement of walks on one graph; see `measurements.derive`.
-
-    Asked for again, by whichever recipe, it is read from disk.
-
-    Args:
-      spec: of the graph.
-      changes: to any other of the settings.
-    """
-    prepared = self.prepare(spec, **changes)
-    mark = self._mark(graph_tracing.fingerprint(prepared))
-    name = f"{run_folder.group_name(spec)}-{mark[:16]}".replace(":", "_")
-    path = self.out / TRACES / f"{name}.nc"
-    if path.exists():
-      return run_folder.read_tree(path)["trace"].to_dataset()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    plan, graph = prepared.plans[spec], prepared.graphs[spec]
-    settings = prepared.settings
-    unfinished = path.with_name(f"unfinished-{name}.npz")
-    state = run.collect(
-      plan,
-      forward.needed(plan, self.params),
-      forward.task(graph, settings.seed),
-      walks=settings.walks,
-      batch_size=settings.batch_size,
-      spread=prepared.spread,
-      label=self._label(spec),
-      state_file=unfinished,
-      fingerprint=mark,
-      save_seconds=self._save_seconds,
-    )
-    raw = observations.to_dataset(plan, graph, state)
-    raw.attrs |= {
-      "model": settings.model,
-      "random_weights": int(self.random_weights),
-      "report_window": prepared.report_window,
-    }
-    derived = measurements.derive(
-      raw,
-      report_layer=prepared.report_layer,
-      count_floor=settings.count_floor,
-      resamples=settings.resamples,
-      permutations=settings.resamples,
-      seed=settings.seed,
-    )
-    run_folder.write_measurements(path, {"trace": derived})
-    unfinished.unlink()
-    return derived
+  def label(self, name: str) -> str:
+    """A measurement's name beside its progress bar."""
+    return f"{name} random_weights" if self.random_weights else name
 
   def evaluate(
     self,
@@ -191,9 +122,7 @@ class Subject:
       (sums, per_row) as numpy arrays.
     """
     rows_, fixed = jax.tree.map(np.asarray, (rows_, fixed))
-    mark = self._mark(
-      graph_tracing.fingerprint(self.prepared), name, *_named(step)
-    )
+    mark = self.mark(self.fingerprint, name, *_named(step))
     mark = hashlib.sha256(mark.encode())
     for leaf in jax.tree.leaves((rows_, fixed)):
       mark.update(f"{leaf.shape}{leaf.dtype}".encode())
@@ -207,20 +136,13 @@ class Subject:
       rows_,
       fixed,
       words=words,
-      spread=self.prepared.spread,
-      label=self._label(name),
+      spread=self.model.spread,
+      label=self.label(name),
       batch_size=batch_size or self.settings.batch_size,
       state_file=folder / f"{mark[:24]}.npz",
       fingerprint=mark,
-      save_seconds=self._save_seconds,
+      save_seconds=self.save_seconds,
     )
-
-  def _label(self, name: str) -> str:
-    return f"{name} random_weights" if self.random_weights else name
-
-  def _mark(self, *parts: str) -> str:
-    text = json.dumps([*parts, self.random_weights])
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _named(step: Callable) -> tuple[str, ...]:

@@ -7,17 +7,10 @@ refused here, before any weight is loaded.
 import dataclasses
 import pathlib
 
-import jax
-
 from icl_graphs import errors
-from icl_graphs.engine import forward, parallel
-from icl_graphs.models import (
-  attention,
-  checkpoint,
-  families,
-  hub,
-)
-from icl_graphs.models import config as config_lib
+from icl_graphs.engine import forward
+from icl_graphs.experiments import opened
+from icl_graphs.models import hub
 from icl_graphs.probes import class_sums
 from icl_graphs.tasks import chat, graphs, prompts, walks, words
 
@@ -71,9 +64,7 @@ class Prepared:
 
   Attributes:
     settings: with what was left open about devices filled in.
-    spread: where the run takes place.
-    folder: of the model.
-    decoder: its configuration.
+    model: opened.
     plans: by graph spec.
     graphs: by graph spec.
     report_layer: hidden state of the headline numbers.
@@ -81,9 +72,7 @@ class Prepared:
   """
 
   settings: Settings
-  spread: parallel.Spread
-  folder: pathlib.Path
-  decoder: config_lib.DecoderConfig
+  model: opened.Opened
   plans: dict[str, forward.Plan]
   graphs: dict[str, graphs.Graph]
   report_layer: int
@@ -112,14 +101,8 @@ def prepare(
     non_backtracking=settings.non_backtracking,
   )
   _check_numbers(settings)
-  spread = parallel.spread(settings.devices, settings.mesh)
-  folder = hub.resolve(
-    settings.model, revision=settings.revision, cache_dir=cache_dir
-  )
-  settings, config = _for_devices(
-    settings, spread, families.read_config(folder)
-  )
-  tokenizer = hub.load_tokenizer(folder)
+  settings, model = opened.open_model(settings, cache_dir)
+  config, tokenizer = model.decoder, model.tokenizer
   opening = None
   if settings.chat:
     opening = chat.opening(tokenizer, config.vocab_size)
@@ -161,9 +144,7 @@ def prepare(
   report_layer, report_window = _reported(settings, config, layers, windows)
   return Prepared(
     settings,
-    spread,
-    folder,
-    config,
+    model,
     plans,
     parsed,
     report_layer,
@@ -179,35 +160,11 @@ def _check_numbers(settings: Settings) -> None:
     )
   if settings.batch_size is not None and settings.batch_size < 1:
     raise errors.InputError(f"batch size {settings.batch_size} is below 1")
-  for name, known in (
-    ("pair_role", forward.PAIR_ROLES),
-    ("dtype", (None, *checkpoint.DTYPES)),
-  ):
-    if (value := getattr(settings, name)) not in known:
-      raise errors.InputError(
-        f"--{name}={value} is not one of {', '.join(filter(None, known))}"
-      )
-
-
-def _for_devices(settings, spread, config):
-  """Settings and configuration with what the devices decide."""
-  spread.check(config)
-  device = parallel.local_devices()[0]
-  dtype = settings.dtype
-  if dtype is None:
-    dtype = "float32" if device.platform == "cpu" else "bfloat16"
-  backend = settings.attention or attention.suited(
-    config, dtype, device, split=spread.model > 1
-  )
-  config = dataclasses.replace(config, backend=backend)
-  attention.check(config, dtype, device)
-  settings = dataclasses.replace(
-    settings,
-    dtype=dtype,
-    attention=backend,
-    devices=len(spread.devices) // jax.process_count(),
-  )
-  return settings, config
+  if settings.pair_role not in forward.PAIR_ROLES:
+    raise errors.InputError(
+      f"--pair_role={settings.pair_role} is not one of "
+      f"{', '.join(forward.PAIR_ROLES)}"
+    )
 
 
 def _context(settings, config, offset: int) -> int:

@@ -16,7 +16,7 @@ from icl_graphs import errors
 from icl_graphs.analysis import measurements
 from icl_graphs.engine import forward, observations, run
 from icl_graphs.experiments import tracing_settings
-from icl_graphs.models import checkpoint, decoder, hub
+from icl_graphs.models import decoder
 from icl_graphs.tasks import words as words_lib
 
 ACCURACIES = ("accuracy_full", "accuracy_restricted")
@@ -92,7 +92,7 @@ def scores(
       dtype="float32",
     )
   )
-  tokenizer = hub.load_tokenizer(prepared.folder)
+  tokenizer = prepared.model.tokenizer
   number = settings.assignments
   token_ids = {
     spec: {
@@ -101,7 +101,7 @@ def scores(
     }
     for spec, plan in prepared.plans.items()
   }
-  params = checkpoint.load(prepared.folder, prepared.decoder)
+  params = prepared.model.load()
   found: dict[str, Any] = {spec: {} for spec in specs}
   for spec, kinds in token_ids.items():
     published = prepared.plans[spec].layout.node_token_ids
@@ -166,11 +166,11 @@ def _measured(
   plan, graph = prepared.plans[spec], prepared.graphs[spec]
   state = run.collect(
     plan,
-    prepared.spread.put(params),
+    prepared.model.spread.put(params),
     forward.task(graph, seed),
     walks=prepared.settings.walks,
     batch_size=prepared.settings.batch_size,
-    spread=prepared.spread,
+    spread=prepared.model.spread,
     label=f"{label} {seed}",
   )
   dataset = measurements.derive(

@@ -100,7 +100,7 @@ def test_devices_decide_what_is_left_open(tiny_model):
   assert (settings.dtype, settings.attention) == ("float32", "cpu")
   assert settings.devices == 4
   alone = prepare(tiny_model, devices=1)
-  assert alone.settings.devices == len(alone.spread.devices) == 1
+  assert alone.settings.devices == len(alone.model.spread.devices) == 1
   # The order of additions is another one.
   marks = map(graph_tracing.fingerprint, (alone, prepare(tiny_model)))
   assert len(set(marks)) == 2

@@ -10,6 +10,7 @@ import pytest
 from icl_graphs import errors
 from icl_graphs.experiments import (
   catalogue,
+  graph_subject,
   graph_tracing,
   recipe,
   reproduction,
@@ -31,7 +32,7 @@ def ask(tiny_model, out, **changes):
   settings = tracing_settings.Settings(
     **{"model": str(tiny_model)} | SETTINGS | changes
   )
-  return subject.Subject(settings, out)
+  return graph_subject.GraphSubject(settings, out)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def asked(tiny_model, tmp_path_factory):
 def test_trace_is_measured_once(asked, monkeypatch):
   first = asked.trace("grid:3x3", contexts=(20, 60))
   assert first.sizes["context"] == 2 and first.attrs["random_weights"] == 0
-  monkeypatch.setattr(subject.run, "collect", None)
+  monkeypatch.setattr(graph_subject.run, "collect", None)
   again = asked.trace("grid:3x3", contexts=(20, 60))
   np.testing.assert_array_equal(again.energy_relative, first.energy_relative)
   with pytest.raises(TypeError):

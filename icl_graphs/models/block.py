@@ -49,6 +49,28 @@ class Context(NamedTuple):
   places: branches.Places | None = None
 
 
+def turns(
+  config: config_lib.DecoderConfig,
+  positions: Int[Array, "*B T"],
+  dtype: jnp.dtype,
+  longest: int,
+) -> tuple[rope.Rotation | None, rope.Rotation | None]:
+  """The two rotations of a `Context`.
+
+  Args:
+    config: of the model.
+    positions: of the tokens.
+    dtype: of the hidden states.
+    longest: length of the longest context to come.
+  """
+  return tuple(
+    None
+    if kind is None
+    else rope.rotation(kind, config.head_size, positions, dtype, longest)
+    for kind in (config.rope, config.local_rope)
+  )
+
+
 class SelfAttention(nn.Module):
   """Projections and norms, rotation, attention, and the way back."""
 
@@ -186,13 +208,29 @@ class Block(nn.Module):
       past: this layer of a cache.
       at_heads: changes what heads computed, and makes notes of it.
     """
-    query, key, value = self._by_tokens(Block._read, hidden)
-    mixing = self.attention.mix(query, key, value, slides, context, past)
+    mixing, value = self.mix(hidden, slides, context, past)
     mixed, notes = mixing.mixed, None
     if at_heads is not None:
       mixed, notes = at_heads(mixing)
-    written = self._by_tokens(Block._write, hidden, mixed)
-    return written, (mixing.key, value), notes
+    return self.write(hidden, mixed), (mixing.key, value), notes
+
+  def mix(
+    self,
+    hidden: Float[Array, "B T D"],
+    slides: Bool[Array, ""],
+    context: Context,
+    past: cache_lib.Past | None = None,
+  ) -> tuple[hooks.Mixing, Float[Array, "B T K H"]]:
+    """The first half: what heads compute, and the values they mix."""
+    query, key, value = self._by_tokens(Block._read, hidden)
+    mixing = self.attention.mix(query, key, value, slides, context, past)
+    return mixing, value
+
+  def write(
+    self, hidden: Float[Array, "B T D"], mixed: Float[Array, "B T N H"]
+  ) -> Float[Array, "B T D"]:
+    """The second half: the residual stream after output projection and MLP."""
+    return self._by_tokens(Block._write, hidden, mixed)
 
   def _read(self, hidden):
     """What attention needs of every token."""

@@ -18,7 +18,7 @@ from icl_graphs.models import branches as branches_lib
 from icl_graphs.models import cache as cache_lib
 from icl_graphs.models import config as config_lib
 from icl_graphs.models import hooks as hooks_lib
-from icl_graphs.models import layers, rope, step_cache
+from icl_graphs.models import layers, step_cache
 
 Params = dict[str, Any]
 Observe = Callable[[Float[Array, "B T D"]], PyTree]
@@ -132,7 +132,7 @@ class Decoder(nn.Module):
     cache: step_cache.StepCache,
     longest: int,
     observe: Observe | None = None,
-    hooks: hooks_lib.Hooks = hooks_lib.Hooks(),
+    hooks: hooks_lib.Hooks = hooks_lib.NONE,
   ) -> tuple[Float[Array, "B 1 D"], PyTree, step_cache.StepCache]:
     """Reads one more token of every sequence; see `step_cache`.
 
@@ -268,17 +268,10 @@ class Decoder(nn.Module):
     return hidden
 
   def _context(self, positions, dtype, cache, longest):
-    c = self.config
     longest = longest or positions.shape[-1]
-
-    def turn(kind):
-      if kind is None:
-        return None
-      return rope.rotation(kind, c.head_size, positions, dtype, longest)
-
+    turns = block_lib.turns(self.config, positions, dtype, longest)
     if cache is None:
-      return block_lib.Context(turn(c.rope), turn(c.local_rope), None, None)
-    turns = turn(c.rope), turn(c.local_rope)
+      return block_lib.Context(*turns, None, None)
     if isinstance(cache, branches_lib.Branches):
       return block_lib.Context(*turns, None, None, places=cache.places)
     if isinstance(cache, step_cache.StepCache):

@@ -1,0 +1,205 @@
+"""Many sets of ablated heads at once, none of them computed twice.
+
+Two configurations that leave a model alone up to some layer, or change it alike
+up to there, compute the same numbers up to there. The configurations of a sweep
+therefore form a tree: level l has one node for every different treatment of the
+layers before l, and a layer is run once per node. What heads compute in a layer
+is shared even by those that differ in this layer for the first time. Rows of
+one batch are nodes x sequences, masks are data: programs depend on the numbers
+of nodes only.
+
+Legend: C configurations, L layers, N heads, H head size, U nodes of a level,
+B sequences, T time, D width, F kinds of fill.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PyTree, Shaped
+import numpy as np
+
+from icl_graphs import errors
+from icl_graphs.models import block as block_lib
+from icl_graphs.models import config as config_lib
+from icl_graphs.models import decoder, layers
+
+
+class Level(NamedTuple):
+  """What becomes of a layer's head outputs on the way to the next level.
+
+  Attributes:
+    parent: node before the layer, of each of the U nodes after it.
+    scale: as `edits.Edits.head_scale`.
+    fill: which kind of fill takes an output's place.
+  """
+
+  parent: Int[Array, " U"]
+  scale: Float[Array, "U N"]
+  fill: Int[Array, " U"]
+
+
+class Tree(NamedTuple):
+  """A sweep, ready to be run.
+
+  Attributes:
+    levels: one per layer.
+    ancestor: [L + 1, C] node of every configuration at hidden state k.
+    fills: what takes the place of head outputs, by kind.
+  """
+
+  levels: tuple[Level, ...]
+  ancestor: Int[Array, "L+1 C"]
+  fills: Float[Array, "F L N H"]
+
+  @property
+  def work(self) -> float:
+    """Layers run, as a share of those of all configurations one by one.
+
+    The half of a layer before its head outputs counts as half of it.
+    """
+    before = [1, *(len(level.parent) for level in self.levels)]
+    halves = sum(before[:-1]) + sum(before[1:])
+    return halves / 2 / len(self.levels) / self.ancestor.shape[1]
+
+
+def tree(
+  scale: Shaped[np.ndarray, "C L N"],
+  fill: Int[np.ndarray, " C"],
+  fills: Float[np.ndarray, "F L N H"],
+) -> Tree:
+  """Finds what configurations share.
+
+  Args:
+    scale: 1 keeps a head, 0 takes its output away, by configuration.
+    fill: kind of fill of each configuration.
+    fills: by kind; all zero for zero ablation, mean outputs for mean ablation.
+
+  Returns:
+    Numpy arrays.
+
+  Raises:
+    errors.InputError: no configuration, or arrays that do not fit each other.
+  """
+  scale, fill = np.asarray(scale, np.float32), np.asarray(fill, np.int32)
+  fills = np.asarray(fills, np.float32)
+  if scale.ndim != 3 or not len(scale) or fill.shape != scale.shape[:1]:
+    raise errors.InputError(
+      f"a sweep needs scales [C, L, N] and C kinds of fill, not {scale.shape}"
+      f" and {fill.shape}"
+    )
+  if fills.ndim != 4 or fills.shape[1:3] != scale.shape[1:]:
+    raise errors.InputError(
+      f"fills of shape {fills.shape} do not fit scales of shape {scale.shape};"
+      " they need [F, L, N, H]"
+    )
+  if fill.min() < 0 or fill.max() >= len(fills):
+    raise errors.InputError(
+      f"configurations name fills {fill.min()} to {fill.max()}; there are"
+      f" fills 0 to {len(fills) - 1}"
+    )
+  node = np.zeros(len(scale), np.int32)
+  ancestor, levels = [node], []
+  for layer in range(scale.shape[1]):
+    here = scale[:, layer]
+    # Where nothing is taken away, nothing takes its place.
+    kind = np.where((here == 1).all(axis=1), 0, fill)
+    key = np.column_stack([node, kind, here])
+    _, first, after = np.unique(
+      key, axis=0, return_index=True, return_inverse=True
+    )
+    levels.append(Level(node[first], here[first], kind[first]))
+    node = after.reshape(-1).astype(np.int32)
+    ancestor.append(node)
+  return Tree(tuple(levels), np.stack(ancestor), fills)
+
+
+def read(
+  config: config_lib.DecoderConfig,
+  params: decoder.Params,
+  tokens: Int[Array, "B T"],
+  sweep: Tree,
+  finish: Callable[[Float[Array, "UB T D"]], PyTree],
+  observe: Callable[[Float[Array, "UB T D"]], PyTree] | None = None,
+  observed: tuple[int, ...] = (),
+) -> tuple[PyTree, tuple[PyTree, ...]]:
+  """Reads every sequence in every configuration; the numbers of `edits.read`.
+
+  Args:
+    config: of the model.
+    params: of the model.
+    tokens: ids.
+    sweep: of `tree`, for this model.
+    finish: reduces hidden states after the final norm; row u * B + b is
+      sequence b in node u.
+    observe: reduces hidden states likewise.
+    observed: which hidden states, 0 to L.
+
+  Returns:
+    What `finish` returned, and what `observe` returned of each observed hidden
+    state, with leading axes [C, B] instead of the rows.
+  """
+  batch, time = tokens.shape
+  hidden = _embedded(config, params, tokens)
+  context = block_lib.Context(
+    *block_lib.turns(config, jnp.arange(time), hidden.dtype, time), None, None
+  )
+  block = block_lib.Block(config)
+
+  def of_all(reduced, k):
+    """Rows of nodes to rows of configurations."""
+    return jax.tree.map(
+      lambda leaf: jnp.take(
+        leaf.reshape(-1, batch, *leaf.shape[1:]), sweep.ancestor[k], axis=0
+      ),
+      reduced,
+    )
+
+  seen = [of_all(observe(hidden), 0)] if 0 in observed else []
+  for layer, level in enumerate(sweep.levels):
+    here = {
+      "params": jax.tree.map(lambda leaf, i=layer: leaf[i], params["blocks"])
+    }
+    slides = jnp.array(bool(config.sliding) and config.sliding[layer])
+    mixing, _ = block.apply(
+      here, hidden, slides, context, method=block_lib.Block.mix
+    )
+    mixed = _ablated(
+      _spread(mixing.mixed, level.parent, batch), level, sweep.fills[:, layer]
+    )
+    hidden = block.apply(
+      here,
+      _spread(hidden, level.parent, batch),
+      mixed,
+      method=block_lib.Block.write,
+    )
+    if layer + 1 in observed:
+      seen.append(of_all(observe(hidden), layer + 1))
+  final = layers.Norm(config.norm).apply(
+    {"params": params["final_norm"]}, hidden
+  )
+  return of_all(finish(final), len(sweep.levels)), tuple(seen)
+
+
+def _embedded(config, params, tokens):
+  """Hidden state 0."""
+  _, (embedded,) = decoder.Decoder(config, (0,)).apply(
+    {"params": params}, tokens, lambda hidden: hidden
+  )
+  return embedded
+
+
+def _spread(array, parent, batch):
+  """Rows of nodes before a layer to rows of nodes after it."""
+  nodes = array.reshape(-1, batch, *array.shape[1:])
+  return jnp.take(nodes, parent, axis=0).reshape(-1, *array.shape[1:])
+
+
+def _ablated(mixed, level, fills):
+  """scale * o + (1 - scale) * fill, in float32, as `edits` does it."""
+  nodes = mixed.reshape(len(level.parent), -1, *mixed.shape[1:])
+  scale = level.scale[:, None, None, :, None]
+  fill = jnp.take(fills, level.fill, axis=0)[:, None, None]
+  wide = nodes.astype(jnp.float32) * scale + (1 - scale) * fill
+  return wide.astype(mixed.dtype).reshape(mixed.shape)

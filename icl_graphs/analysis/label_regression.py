@@ -168,7 +168,7 @@ def projectors(
   for name in names:
     matrix = every[name]
     inner = matrix.T @ together @ matrix
-    inverse = np.linalg.pinv(inner, hermitian=True, rcond=1e-10)
+    inverse = _inverse(inner)
     weights[name] = matrix @ inverse @ matrix.T
     # The trace of a projector is its rank.
     found = np.einsum("...ij,...ji->...", inverse, inner)
@@ -180,6 +180,16 @@ def projectors(
     np.outer(ones, ones) / np.where(number > 0, number, np.nan)[..., None, None]
   )
   return Projectors(weights, rank, mean, number)
+
+
+def _inverse(inner: np.ndarray) -> np.ndarray:
+  """Pseudo-inverse; at once where labels exclude one another."""
+  diagonal = np.diagonal(inner, axis1=-2, axis2=-1)
+  if np.count_nonzero(inner) != np.count_nonzero(diagonal):
+    return np.linalg.pinv(inner, hermitian=True, rcond=1e-10)
+  with np.errstate(divide="ignore"):
+    inverse = np.where(diagonal > 0, 1 / diagonal, 0)
+  return inverse[..., None] * np.eye(inner.shape[-1])
 
 
 def fit(

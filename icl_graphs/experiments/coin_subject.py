@@ -1,0 +1,227 @@
+"""A model under study that reads, judges and continues coin flips.
+
+What two recipes ask for is measured once: results are kept as they are made.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import functools
+import pathlib
+
+from jaxtyping import Float, Int
+import numpy as np
+
+from icl_graphs import errors
+from icl_graphs.engine import flip_law, flips, shared_prefix
+from icl_graphs.experiments import opened, subject
+from icl_graphs.tasks import coins, first_tokens, flip_tokens
+
+FORMS = ("raw", "chat", "tulu")
+# Sequences of one prompt that are drawn together.
+_TOGETHER = 64
+Flips = Sequence[int] | Int[np.ndarray, " n"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """Everything that decides the numbers of a run; saved in `run.json`.
+
+  `None` asks for the default stated beside the field.
+  """
+
+  model: str = "bundled:coins"
+  revision: str | None = None
+  form: str = "raw"  # of the prompts, as the authors gave base models
+  percents: tuple[int, ...] = coins.PERCENTS
+  sequences: int = 200
+  flips: int = 50
+  tokens: int = 300
+  judged: int = coins.LONGEST_JUDGED
+  tree: int = coins.LONGEST_TREE
+  trailing_comma: bool = False
+  questions: str | None = None  # our own
+  resamples: int = 1000
+  dtype: str | None = None  # float32 on a CPU, bfloat16 elsewhere
+  attention: str | None = None  # the fastest that does all the model needs
+  seed: int = 0
+  batch_size: int | None = None  # what pays and fits
+  devices: int | None = None  # all of every host
+  mesh: str | None = None  # every device has all parameters
+
+
+class CoinSubject(subject.Subject):
+  """A subject that is asked about coin flips.
+
+  Attributes:
+    law: what is drawn, and which tokens are what.
+    labels: tokens that begin "random" and "non", in this order.
+  """
+
+  settings: Settings
+
+  def __init__(
+    self,
+    settings: Settings,
+    out: pathlib.Path,
+    *,
+    cache_dir: pathlib.Path | None = None,
+    save_seconds: float = 60.0,
+  ):
+    """Checks the settings and the vocabulary; no weight is read yet.
+
+    Raises:
+      InputError: a setting, a model or a tokenizer that cannot be used; it
+        names the token that begins two answers.
+    """
+    _check(settings)
+    settings, model = opened.open_model(settings, cache_dir)
+    super().__init__(settings, model, out, save_seconds)
+    prompt = coins.generation().text
+    sides = first_tokens.answers(self.tokenizer, prompt, first_tokens.FLIPS)
+    judged = coins.judgment((0,)).text
+    labels = first_tokens.answers(
+      self.tokenizer, judged, first_tokens.JUDGMENTS
+    )
+    self.labels = labels["random"], labels["non"]
+    marks = flip_tokens.marks(self.tokenizer, self.decoder.vocab_size)
+    self.law = flip_law.Law(
+      **sides,
+      **marks._asdict(),
+      flips=settings.flips,
+      steps=settings.tokens,
+    )
+
+  def encode(self, prompt: coins.Prompt) -> list[int]:
+    """Token ids of a prompt in the form that was asked for."""
+    if self.settings.form == "chat":
+      return list(
+        self.tokenizer.apply_chat_template(
+          prompt.messages(),
+          continue_final_message=True,
+          return_dict=False,
+        )
+      )
+    text = prompt.tulu if self.settings.form == "tulu" else prompt.text
+    ids = self.tokenizer.encode(text, add_special_tokens=False)
+    return [*self.bos_ids, *ids]
+
+  def generated(
+    self, percents: Sequence[int], *, fair: bool = False
+  ) -> dict[int, flip_law.Drawn]:
+    """Sequences of flips at each stated probability of Tails.
+
+    Args:
+      percents: 100 times the probability.
+      fair: the disabled wording of the original, at 50 only.
+
+    Returns:
+      percent to what was drawn, arrays with `settings.sequences` rows.
+    """
+    prompts = [
+      self.encode(coins.generation(percent, fair=fair)) for percent in percents
+    ]
+    settings = self.settings
+    longest = max(map(len, prompts))
+    law = dataclasses.replace(
+      self.law, steps=self._steps(settings.tokens, longest)
+    )
+    flip_law.check(self.decoder, law, longest)
+    together = min(_TOGETHER, settings.sequences)
+    rows = flips.blocks(prompts, settings.sequences, together)
+    step = functools.partial(
+      flips.draw, config=self.decoder, law=law, together=together
+    )
+    _, drawn = self.evaluate(
+      f"generation{' fair' if fair else ''}",
+      step,
+      rows,
+      np.uint32(settings.seed),
+      words=longest + together * law.steps,
+      batch_size=1,
+    )
+    drawn = flips.by_prompt(drawn, len(prompts), settings.sequences)
+    return {
+      percent: type(drawn)(*(leaf[place] for leaf in drawn))
+      for place, percent in enumerate(percents)
+    }
+
+  def _steps(self, wanted: int, longest: int) -> int:
+    """Tokens that can be drawn after the longest prompt."""
+    return min(wanted, self.decoder.max_positions - longest)
+
+  def judged(
+    self, stimuli: Sequence[Flips], *, trailing_comma: bool | None = None
+  ) -> Float[np.ndarray, "stimuli n 2"]:
+    """Log-probability of "random" and "non" after every length of flips.
+
+    Args:
+      stimuli: flips, of equal length.
+      trailing_comma: default as in the settings.
+
+    Returns:
+      For lengths 0 (an empty list) to n.
+    """
+    if trailing_comma is None:
+      trailing_comma = self.settings.trailing_comma
+    groups = [
+      [
+        self.encode(coins.judgment(one[:n], trailing_comma=trailing_comma))
+        for n in range(len(one) + 1)
+      ]
+      for one in stimuli
+    ]
+    return np.stack(self.read("judgment", groups, self.labels))
+
+  def trees(
+    self, concept: str, depth: int = coins.DEEPEST_PROBE
+  ) -> tuple[Float[np.ndarray, "lengths probes 2"], Int[np.ndarray, " n"]]:
+    """Log-probability of Heads and Tails after every context and probe.
+
+    Args:
+      concept: repeated from its first flip, for 0 to `settings.tree` flips.
+      depth: longest probe; its strings are in the order of `coins.probes`.
+
+    Returns:
+      (log-probabilities, lengths of the context).
+    """
+    lengths = range(self.settings.tree + 1)
+    contexts = coins.tree_contexts(concept, lengths, depth)
+    group = [self.encode(coins.tree(one)) for one in contexts.flips]
+    (found,) = self.read(f"tree {concept}", [group], self.law.sides)
+    return found[contexts.index], contexts.lengths
+
+  def read(
+    self,
+    name: str,
+    groups: Sequence[Sequence[Sequence[int]]],
+    sets: tuple[tuple[int, ...], ...],
+  ) -> list[Float[np.ndarray, "contexts sets"]]:
+    """Log-probability of sets of next tokens after many contexts.
+
+    Args:
+      name: of the measurement.
+      groups: token ids of contexts that begin alike, group by group.
+      sets: disjoint sets of token ids.
+
+    Raises:
+      InputError: a context that does not fit into the model.
+    """
+    plan = shared_prefix.plan(groups)
+    shared_prefix.check(self.decoder, plan)
+    step = functools.partial(
+      shared_prefix.log_masses, config=self.decoder, sets=sets
+    )
+    _, found = self.evaluate(name, step, plan.rows, words=plan.words)
+    return plan.pick(found)
+
+
+def _check(settings: Settings) -> None:
+  if settings.form not in FORMS:
+    raise errors.InputError(
+      f"--form={settings.form} is not one of {', '.join(FORMS)}"
+    )
+  for name in ("sequences", "flips", "tokens", "judged", "tree", "resamples"):
+    if getattr(settings, name) < 1:
+      raise errors.InputError(f"--{name}={getattr(settings, name)} is below 1")
+  for percent in settings.percents:
+    coins.generation(percent)

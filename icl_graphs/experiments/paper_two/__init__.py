@@ -1,0 +1,1 @@
+"""Recipes of "In-Context Learning Dynamics with Random Binary Sequences"."""

@@ -178,15 +178,29 @@ def test_drawn_tokens_have_their_exact_probabilities():
 
   logits = np.float64(read(params))
   first = special.softmax(logits[0, len(prompt) - 1])
-  counts = np.bincount(tokens[:, 0], minlength=37)
-  assert stats.chisquare(counts, number * first).pvalue > 1e-3
-  often = int(first.argmax())
-  second = special.softmax(logits[often, -1])
-  counts = np.bincount(tokens[tokens[:, 0] == often, 1], minlength=37)
-  few = counts.sum() * second < 8
-  wanted = np.append(second[~few], second[few].sum()) * counts.sum()
-  counts = np.append(counts[~few], counts[few].sum())
-  assert stats.chisquare(counts, wanted).pvalue > 1e-3
+  assert _chance(tokens[:, 0], first) > 1e-3
+  joint = first[:, None] * special.softmax(logits[:, -1], axis=-1)
+  assert _chance(tokens[:, 1], joint.sum(axis=0)) > 1e-3
+  # Pairs of thirds of the vocabulary.
+  third = np.arange(37) // 13
+  cells = np.zeros((3, 3))
+  np.add.at(cells, (third[:, None], third[None]), joint)
+  pairs = third[tokens[:, 0]] * 3 + third[tokens[:, 1]]
+  assert _chance(pairs, cells.ravel()) > 1e-3
+  # What the test could find: one of the likelier tokens half as often again.
+  other = first + 0.5 * first.max() * (np.arange(37) == first.argmax())
+  assert _chance(tokens[:, 0], other / other.sum()) < 1e-3
+
+
+def _chance(tokens, probabilities):
+  """p-value of chi-square; cells with few expected counts are put together."""
+  counts = np.bincount(tokens, minlength=len(probabilities))
+  wanted = len(tokens) * probabilities
+  few = wanted < 10
+  if few.any():
+    counts = np.append(counts[~few], counts[few].sum())
+    wanted = np.append(wanted[~few], wanted[few].sum())
+  return stats.chisquare(counts, wanted).pvalue
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ _AXES = {
   "at": ("B", "T"),
   "basis": ("L + 1", "B", "R", "D"),
   "centre": ("L + 1", "B", "D"),
+  "keep": ("L + 1", "B"),
   "add": ("L + 1", "B", "D"),
   "replace": ("L + 1", "B", "D"),
   "replaced": ("L + 1", "B"),
@@ -33,6 +34,7 @@ _AXES = {
 _NEEDS = (
   ("head_fill", "head_scale"),
   ("centre", "basis"),
+  ("keep", "basis"),
   ("replace", "replaced"),
   ("replaced", "replace"),
 )
@@ -43,7 +45,8 @@ class Edits(NamedTuple):
 
   Head outputs, at every position, before the output projection: o becomes
   scale * o + (1 - scale) * fill. Hidden states, at the positions `at`: first r
-  becomes r - sum_g g g'(r - centre), then r + add, then the value of `replace`.
+  becomes r - sum_g g g'(r - centre), or centre + sum_g g g'(r - centre) where
+  that is kept, then r + add, then the value of `replace`.
 
   Attributes:
     head_scale: 1 keeps a head, 0 takes its output away.
@@ -51,6 +54,7 @@ class Edits(NamedTuple):
     at: positions at which hidden states change; default all.
     basis: orthonormal directions g to take away; zero rows take nothing.
     centre: what remains of a hidden state along them; default 0.
+    keep: where all but these directions is taken away instead.
     add: added to hidden states.
     replace: takes the place of hidden states.
     replaced: where it does, by hidden state and sequence.
@@ -61,6 +65,7 @@ class Edits(NamedTuple):
   at: Bool[Array, "B T"] | None = None
   basis: Float[Array, "L+1 B R D"] | None = None
   centre: Float[Array, "L+1 B D"] | None = None
+  keep: Bool[Array, "L+1 B"] | None = None
   add: Float[Array, "L+1 B D"] | None = None
   replace: Float[Array, "L+1 B D"] | None = None
   replaced: Bool[Array, "L+1 B"] | None = None
@@ -71,6 +76,7 @@ class _OfHidden(NamedTuple):
 
   basis: Array | None
   centre: Array | None
+  keep: Array | None
   add: Array | None
   replace: Array | None
   replaced: Array | None
@@ -100,6 +106,7 @@ def identity(
     at=np.ones((batch, time), bool),
     basis=np.zeros((*hidden, rank, c.hidden_size), np.float32),
     centre=vectors,
+    keep=np.zeros(hidden, bool),
     add=vectors,
     replace=vectors,
     replaced=np.zeros(hidden, bool),
@@ -164,7 +171,7 @@ def _check_one(name, array, sizes):
       f"edit {name!r} must have the shape [{spelled}]"
       f"{' (B may be 1)' if shared else ''}, not {list(shape)}"
     )
-  of_truth = name in ("at", "replaced")
+  of_truth = name in ("at", "keep", "replaced")
   kind = jnp.result_type(array)
   if not jnp.issubdtype(kind, jnp.bool_ if of_truth else jnp.floating):
     raise errors.InputError(
@@ -244,7 +251,10 @@ def _edit_hidden(hidden, data, at):
   wide = hidden.astype(jnp.float32)
   if data.basis is not None:
     off = wide if data.centre is None else wide - vectors(data.centre)
-    wide -= _within(off, data.basis.astype(jnp.float32))
+    lost = _within(off, data.basis.astype(jnp.float32))
+    if data.keep is not None:
+      lost = jnp.where(data.keep[:, None, None], off - lost, lost)
+    wide -= lost
   if data.add is not None:
     wide += vectors(data.add)
   if data.replace is not None:

@@ -152,7 +152,9 @@ def test_order_is_project_add_replace():
   hidden = np.asarray(params["embedding"], np.float64)[TOKENS]
   off = hidden - made.centre[0][:, None]
   along = np.einsum("btd,brd->btr", off, made.basis[0])
-  expected = hidden - np.einsum("btr,brd->btd", along, made.basis[0])
+  lost = np.einsum("btr,brd->btd", along, made.basis[0])
+  assert made.keep[0].any() and not made.keep[0].all()
+  expected = hidden - np.where(made.keep[0][:, None, None], off - lost, lost)
   expected += made.add[0][:, None]
   expected = np.where(
     made.replaced[0][:, None, None], made.replace[0][:, None], expected

@@ -113,8 +113,10 @@ def picture(
   points: np.ndarray,
   colours: list[str],
   enough: np.ndarray,
+  *,
+  named: bool = True,
 ) -> None:
-  """Named nodes and the graph's edges, scaled to fill the frame.
+  """Nodes and the graph's edges, scaled to fill the frame.
 
   Args:
     axis: from `frame`.
@@ -122,6 +124,7 @@ def picture(
     points: [n, 2]; NaN rows are left out.
     colours: of the nodes.
     enough: [n] bool; the others are drawn hollow.
+    named: whether every node gets its word.
   """
   known = np.isfinite(points).all(axis=1)
   if not known.any():
@@ -140,13 +143,6 @@ def picture(
     if known[i] and known[j]:
       _edge(axis, points[i], points[j], one.directed)
   small = len(points) > 20
-  size = 5.4 if small else 6.6
-  # Data units per point of font size, for a picture PANEL inches wide.
-  unit = 2 * REACH / (72 * PANEL)
-  widths = np.array([0.6 * size * unit * len(word) for word in one.words])
-  centres = placement.label_centres(
-    points, widths, 1.1 * size * unit, 4.2 * unit, REACH
-  )
   for index in np.flatnonzero(known):
     solid = enough[index]
     axis.plot(
@@ -158,13 +154,32 @@ def picture(
       mew=0.5 if solid else 1.0,
       zorder=2,
     )
+  if named:
+    _names(axis, one.words, points, enough, 5.4 if small else 6.6)
+
+
+def _names(
+  axis: mpl_axes.Axes,
+  words: list[str],
+  points: np.ndarray,
+  enough: np.ndarray,
+  size: float,
+) -> None:
+  """Words beside their nodes, `size` points high."""
+  # Data units per point of font size, for a picture PANEL inches wide.
+  unit = 2 * REACH / (72 * PANEL)
+  widths = np.array([0.6 * size * unit * len(word) for word in words])
+  centres = placement.label_centres(
+    points, widths, 1.1 * size * unit, 4.2 * unit, REACH
+  )
+  for index in np.flatnonzero(np.isfinite(points).all(axis=1)):
     axis.text(
       *centres[index],
-      one.words[index],
+      words[index],
       ha="center",
       va="center",
       fontsize=size,
-      color=INK if solid else FAINT,
+      color=INK if enough[index] else FAINT,
       path_effects=_HALO,
       zorder=3,
       clip_on=True,

@@ -85,7 +85,8 @@ class GraphView:
     """A context length with its unit; empty where it is not known."""
     if not self.counted:
       return ""
-    return f"{self.labels('context')[position]} {self.unit}"
+    length = self.labels("context")[position]
+    return f"{length} {self.unit if length != 1 else self.unit[:-1]}"
 
   @property
   def where(self) -> str:

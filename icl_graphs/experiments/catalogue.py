@@ -2,7 +2,10 @@
 
 from icl_graphs.experiments import recipe
 
-# One entry per recipe.
-_RECIPES: tuple[recipe.Recipe, ...] = ()
+# One entry per recipe. Those of paper one ask a `graph_subject.GraphSubject`,
+# those of paper two a `coin_subject.CoinSubject`.
+_PAPER_ONE: tuple[recipe.Recipe, ...] = ()
+_PAPER_TWO: tuple[recipe.Recipe, ...] = ()
 
-RECIPES = {one.name: one for one in _RECIPES}
+PAPER_ONE = {one.name: one for one in _PAPER_ONE}
+PAPER_TWO = {one.name: one for one in _PAPER_TWO}

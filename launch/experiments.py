@@ -1,0 +1,74 @@
+"""What programs that run experiments by name have in common."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import re
+from typing import Any
+
+from absl import flags
+
+from icl_graphs import errors
+from icl_graphs.experiments import recipe, reproduction, subject
+from icl_graphs.report import reproduction as page
+from icl_graphs.report import run_folder
+
+FIGURE = flags.DEFINE_list("figure", [], "Experiments, by name; see --list.")
+LIST = flags.DEFINE_bool("list", False, "Print every experiment's name.")
+OUT = flags.DEFINE_string("out", None, "Run folder; one per model if several.")
+CACHE_DIR = flags.DEFINE_string(
+  "cache_dir", None, "Where hub models live; default the hub's usual cache."
+)
+SAVE_SECONDS = flags.DEFINE_float(
+  "save_seconds", 60.0, "Least time between saves of unfinished work."
+)
+
+Recipes = Mapping[str, recipe.Recipe]
+
+
+def listed(recipes: Recipes) -> str:
+  """A line per experiment."""
+  wide = max(map(len, recipes)) + 2
+  return "\n".join(
+    f"{one.name:{wide}}{one.question}" for one in recipes.values()
+  )
+
+
+def named(recipes: Recipes, names: Sequence[str]) -> list[recipe.Recipe]:
+  """Experiments by name.
+
+  Raises:
+    InputError: an unknown name.
+  """
+  if unknown := [name for name in names if name not in recipes]:
+    raise errors.InputError(
+      f"no experiment {unknown[0]!r}; --list explains them: "
+      f"{', '.join(recipes)}"
+    )
+  return [recipes[name] for name in names]
+
+
+def folder_of(model: str) -> str:
+  """A folder's name for a model, where there are several."""
+  return re.sub(r"[^\w.-]+", "-", model).strip("-")
+
+
+def perform(
+  one: subject.Subject, asked: Sequence[recipe.Recipe], known: Recipes
+) -> dict[str, Any]:
+  """Runs experiments on a model and writes its page.
+
+  What earlier runs with the same settings left in the folder is on the page
+  too.
+
+  Returns:
+    What summary.json holds.
+  """
+  described = run_folder.describe(dataclasses.asdict(one.settings))
+  run_folder.write_json(one.out / run_folder.RUN, described)
+  reproduction.perform(asked, one)
+  records = reproduction.finished(known.values(), one)
+  summary = reproduction.summary(records)
+  run_folder.write_json(one.out / run_folder.SUMMARY, summary)
+  path = page.write(records, described, one.out)
+  print(f"\n{page.verdicts(records)}\n\nReport: {path}")
+  return summary

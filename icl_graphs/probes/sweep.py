@@ -13,6 +13,7 @@ B sequences, T time, D width, F kinds of fill.
 """
 
 from collections.abc import Callable
+import functools
 from typing import NamedTuple
 
 import jax
@@ -120,8 +121,8 @@ def read(
   params: decoder.Params,
   tokens: Int[Array, "B T"],
   sweep: Tree,
-  finish: Callable[[Float[Array, "UB T D"]], PyTree],
-  observe: Callable[[Float[Array, "UB T D"]], PyTree] | None = None,
+  finish: Callable[[Float[Array, "B T D"]], PyTree],
+  observe: Callable[[Float[Array, "B T D"]], PyTree] | None = None,
   observed: tuple[int, ...] = (),
 ) -> tuple[PyTree, tuple[PyTree, ...]]:
   """Reads every sequence in every configuration; the numbers of `edits.read`.
@@ -131,55 +132,47 @@ def read(
     params: of the model.
     tokens: ids.
     sweep: of `tree`, for this model.
-    finish: reduces hidden states after the final norm; row u * B + b is
-      sequence b in node u.
+    finish: reduces hidden states after the final norm to arrays with a leading
+      axis B; mapped over nodes.
     observe: reduces hidden states likewise.
     observed: which hidden states, 0 to L.
 
   Returns:
     What `finish` returned, and what `observe` returned of each observed hidden
-    state, with leading axes [C, B] instead of the rows.
+    state, with a further leading axis C.
   """
   batch, time = tokens.shape
   hidden = _embedded(config, params, tokens)
   context = block_lib.Context(
     *block_lib.turns(config, jnp.arange(time), hidden.dtype, time), None, None
   )
-  block = block_lib.Block(config)
+  run = functools.partial(_layer, config, params["blocks"], context)
+  norm = layers.Norm(config.norm)
+  together = max(1, _tokens(config) // (batch * time))
 
-  def of_all(reduced, k):
-    """Rows of nodes to rows of configurations."""
+  def of_all(reduce, nodes, k):
+    """Reduced nodes, one for every configuration."""
     return jax.tree.map(
-      lambda leaf: jnp.take(
-        leaf.reshape(-1, batch, *leaf.shape[1:]), sweep.ancestor[k], axis=0
-      ),
-      reduced,
+      lambda leaf: jnp.take(leaf, sweep.ancestor[k], axis=0),
+      _over_nodes(reduce, nodes, together),
     )
 
-  seen = [of_all(observe(hidden), 0)] if 0 in observed else []
+  nodes = hidden[None]
+  seen = [of_all(observe, nodes, 0)] if 0 in observed else []
   for layer, level in enumerate(sweep.levels):
-    here = {
-      "params": jax.tree.map(lambda leaf, i=layer: leaf[i], params["blocks"])
-    }
-    slides = jnp.array(bool(config.sliding) and config.sliding[layer])
-    mixing, _ = block.apply(
-      here, hidden, slides, context, method=block_lib.Block.mix
-    )
-    mixed = _ablated(
-      _spread(mixing.mixed, level.parent, batch), level, sweep.fills[:, layer]
-    )
-    hidden = block.apply(
-      here,
-      _spread(hidden, level.parent, batch),
-      mixed,
-      method=block_lib.Block.write,
-    )
+    nodes = run(layer, nodes, level, sweep.fills[:, layer], together)
     if layer + 1 in observed:
-      seen.append(of_all(observe(hidden), layer + 1))
-  final = layers.Norm(config.norm).apply(
-    {"params": params["final_norm"]}, hidden
-  )
-  return of_all(finish(final), len(sweep.levels)), tuple(seen)
+      seen.append(of_all(observe, nodes, layer + 1))
+
+  def end(hidden):
+    return finish(norm.apply({"params": params["final_norm"]}, hidden))
+
+  return of_all(end, nodes, len(sweep.levels)), tuple(seen)
+
+
+def _tokens(config):
+  """How many a step takes: what a CPU's caches hold, what fills others."""
+  return 2**10 if config.backend == "cpu" else 2**16
 
 
 def _embedded(config, params, tokens):
@@ -190,16 +183,54 @@ def _embedded(config, params, tokens):
   return embedded
 
 
-def _spread(array, parent, batch):
-  """Rows of nodes before a layer to rows of nodes after it."""
-  nodes = array.reshape(-1, batch, *array.shape[1:])
-  return jnp.take(nodes, parent, axis=0).reshape(-1, *array.shape[1:])
+def _layer(config, stacked, context, layer, nodes, level, fills, together):
+  """Nodes [U, B, T, D] of one level to those of the next one."""
+  block = block_lib.Block(config)
+  params = {"params": jax.tree.map(lambda leaf: leaf[layer], stacked)}
+  slides = jnp.array(bool(config.sliding) and config.sliding[layer])
+
+  def mix(hidden):
+    mixing, _ = block.apply(
+      params, hidden, slides, context, method=block_lib.Block.mix
+    )
+    return mixing.mixed
+
+  mixed = _over_nodes(mix, nodes, together)
+  fills = jnp.asarray(fills)
+
+  def write(level):
+    here = _ablated(mixed[level.parent], level.scale, fills[level.fill])
+    before = nodes[level.parent]
+    return block.apply(params, before, here, method=block_lib.Block.write)
+
+  return _over_nodes(write, level, together)
 
 
-def _ablated(mixed, level, fills):
+def _over_nodes(apply, data, together):
+  """apply(data of one node) for every node, `together` of them at a time."""
+  data = jax.tree.map(jnp.asarray, data)
+  count = len(jax.tree.leaves(data)[0])
+  if together == 1:
+    return jax.lax.map(apply, data)
+  steps = -(-count // together)
+  size = -(-count // steps)
+  # The last node stands in where there are none left.
+  index = jnp.minimum(jnp.arange(steps * size), count - 1)
+  parts = jax.tree.map(
+    lambda leaf: jnp.take(leaf, index, axis=0).reshape(
+      steps, size, *leaf.shape[1:]
+    ),
+    data,
+  )
+  found = jax.lax.map(jax.vmap(apply), parts)
+  return jax.tree.map(
+    lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:count], found
+  )
+
+
+def _ablated(mixed, scale, fill):
   """scale * o + (1 - scale) * fill, in float32, as `edits` does it."""
-  nodes = mixed.reshape(len(level.parent), -1, *mixed.shape[1:])
-  scale = level.scale[:, None, None, :, None]
-  fill = jnp.take(fills, level.fill, axis=0)[:, None, None]
-  wide = nodes.astype(jnp.float32) * scale + (1 - scale) * fill
-  return wide.astype(mixed.dtype).reshape(mixed.shape)
+  scale = scale[:, None]
+  wide = mixed.astype(jnp.float32) * scale[None, None]
+  wide += ((1 - scale) * fill)[None, None]
+  return wide.astype(mixed.dtype)

@@ -110,15 +110,15 @@ def agreement(
     NaN where either side does not vary, or is unknown.
   """
   upper = np.triu_indices(first.shape[-1], 1)
-  remove = np.full((len(upper[0]),) * 2, 1 / len(upper[0]))
-  if strata is not None:
-    same = np.asarray(strata)[upper][:, None] == np.asarray(strata)[upper]
-    remove = same / same.sum(axis=0)
+  strata = np.zeros(first.shape[-2:]) if strata is None else strata
+  _, place = np.unique(np.asarray(strata)[upper], return_inverse=True)
+  member = np.eye(place.max() + 1)[place]
+  mean = member / member.sum(axis=0)
   sides = []
   for matrix in (first, second):
     pairs = np.asarray(matrix, np.float64)[..., *upper]
     size = np.linalg.norm(pairs, axis=-1, keepdims=True)
-    pairs = pairs - pairs @ remove
+    pairs = pairs - (pairs @ mean) @ member.T
     spread = np.linalg.norm(pairs, axis=-1, keepdims=True)
     sides.append(
       pairs / np.where(spread > gram_lib.COINCIDE * size, spread, np.nan)

@@ -95,7 +95,9 @@ def _row(name, values):
   return f"| {name} | " + " | ".join(str(value) for value in values) + " |"
 
 
-def curve(described: recipe.Recipe, losses: list[float]) -> mpl_figure.Figure:
+def curve(
+  described: recipe.Recipe, losses: list[float], unit: str = "nats per word"
+) -> mpl_figure.Figure:
   """Loss of every step, faint, and its running mean; stages as lines."""
   chart = mpl_figure.Figure(figsize=(6, 3.2), layout="constrained", dpi=150)
   axes = chart.add_subplot()
@@ -108,13 +110,13 @@ def curve(described: recipe.Recipe, losses: list[float]) -> mpl_figure.Figure:
   for stage in described.stages:
     axes.axvline(begun, color="#6b7280", linewidth=0.6, linestyle=":")
     axes.annotate(
-      f" {stage.length} words, up to {stage.max_nodes} nodes",
+      f" {stage}",
       (begun, 1),
       xycoords=("data", "axes fraction"),
       va="top",
       fontsize=7,
     )
     begun += stage.steps
-  axes.set(xlabel="step", ylabel="loss (nats per word)", xlim=(0, len(values)))
+  axes.set(xlabel="step", ylabel=f"loss ({unit})", xlim=(0, len(values)))
   axes.spines[["top", "right"]].set_visible(False)
   return chart

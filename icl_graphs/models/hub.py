@@ -199,8 +199,7 @@ def bos_ids(
   Raises:
     errors.InputError: the model has no embedding for such a token.
   """
-  plain = tokenizer("the", add_special_tokens=False)["input_ids"]
-  full = tokenizer("the", add_special_tokens=True)["input_ids"]
+  plain, full = _with_and_without_special(tokenizer)
   for start in range(len(full) - len(plain) + 1):
     if full[start : start + len(plain)] == plain:
       break
@@ -216,3 +215,20 @@ def bos_ids(
       f" {config.vocab_size} tokens: tokenizer and model do not belong together"
     )
   return prefix
+
+
+def _with_and_without_special(tokenizer: Any) -> tuple[list[int], list[int]]:
+  """Ids of one text without and with special tokens."""
+  for text in ("the", ","):
+    try:
+      return tuple(
+        list(tokenizer(text, add_special_tokens=special)["input_ids"])
+        for special in (False, True)
+      )
+    # Word-level vocabularies without an unknown token refuse strange words, as
+    # an exception of their own library.
+    except Exception as error:
+      refusal = error
+  raise errors.InputError(
+    f"the tokenizer encodes neither a word nor a comma: {refusal}"
+  ) from refusal

@@ -14,11 +14,12 @@ any length is exact.
 Flips are 0 (Heads) and 1 (Tails). Legend: n flips, l word length.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxtyping import Bool, Float, Int
 import numpy as np
+
+from icl_graphs.analysis import concepts
 
 NOT_RANDOM = 0.25
 LONGEST_WORD = 20
@@ -92,27 +93,18 @@ def continuation(
   return np.exp(logs[..., -1] - logs[..., len(before)])
 
 
-def rotations(
-  concept: Sequence[int], depth: int
-) -> Int[np.ndarray, "rotations d"]:
-  """Distinct strings of every phase of a repeated concept, cropped to d."""
-  length = len(concept)
-  phases = [np.resize(np.roll(concept, -k), depth) for k in range(length)]
-  return np.unique(np.array(phases), axis=0)
-
-
 def concept_probability(
-  concept: Sequence[int], longest: int, depth: int
+  concept: str, longest: int, depth: int
 ) -> Float[np.ndarray, " n+1"]:
   """p(the next d flips repeat the concept in any phase | x), n = 0 to longest.
 
   Args:
-    concept: its flips; x is the concept repeated from its first flip.
+    concept: zeros and ones; x is the concept repeated from its first flip.
     longest: n.
     depth: d.
   """
-  strings = rotations(concept, depth)
-  context = np.resize(np.asarray(concept), longest)
+  strings = concepts.rotations(concept, depth)
+  context = np.resize([int(flip) for flip in concept], longest)
   return np.array(
     [continuation(context[:n], strings).sum() for n in range(longest + 1)]
   )

@@ -1,12 +1,13 @@
 """The finished model as a folder in Hugging Face's layout."""
 
+from collections.abc import Callable
 import json
 import pathlib
 from typing import Any
 
 from icl_graphs import atomic
 from icl_graphs.models import checkpoint, decoder
-from icl_graphs.training import recipe, tokenizer
+from icl_graphs.training import recipe
 
 RECORD = "training.json"
 WEIGHTS = "model.safetensors"
@@ -17,6 +18,7 @@ def save(
   described: recipe.Recipe,
   params: decoder.Params,
   record: dict[str, Any],
+  save_tokenizer: Callable[[pathlib.Path, recipe.Recipe], None],
 ) -> None:
   """Writes weights, configuration, tokenizer and, last, `training.json`.
 
@@ -25,12 +27,12 @@ def save(
     described: what was trained.
     params: the trained parameters.
     record: seed, losses and circumstances of the training.
+    save_tokenizer: writes that of the recipe's task into a folder.
 
   Raises:
     InputError: a folder that cannot be written.
   """
-  words = tokenizer.vocabulary(described.vocab_size)
-  tokenizer.save(folder, words, described.max_positions)
+  save_tokenizer(folder, described)
   checkpoint.save(folder, described.hf_config(), params)
   text = json.dumps(record, indent=1) + "\n"
   atomic.write_text(folder / RECORD, text)

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import pathlib
 import time
+from typing import Any, NamedTuple
 
 import jax
 from jax import numpy as jnp
@@ -157,10 +158,23 @@ class State:
   seconds: float = 0.0
 
 
+class Objective(NamedTuple):
+  """What a task is trained on; of module-level functions only, so hashable.
+
+  Attributes:
+    tables: recipe to whatever every step's data is drawn from, a pytree.
+    loss: parameters, model, stage, key and tables to the loss of one step.
+  """
+
+  tables: Callable[[recipe.Recipe], Any]
+  loss: Callable[..., Float[Array, ""]]
+
+
 def train(
   described: recipe.Recipe,
   seed: int,
   *,
+  objective: Objective | None = None,
   state_file: pathlib.Path | None = None,
   save_seconds: float = 60.0,
   advance: Callable[[int], None] = lambda tokens: None,
@@ -171,6 +185,7 @@ def train(
   Args:
     described: model, data and optimiser.
     seed: of weights and data.
+    objective: of the recipe's task; by default that of walks.
     state_file: where unfinished work is kept; None keeps none.
     save_seconds: least time between saves.
     advance: told how many more tokens are read; also for those of a resumed
@@ -182,7 +197,8 @@ def train(
   """
   config = families.translate(described.hf_config())
   forward.check(config)
-  table = mixture.tables(described.graphs)
+  objective = objective or WALKS
+  table = objective.tables(described)
   update = optimiser(described)
   params = init(described, seed)
   state = State(params, update.init(params), [])
@@ -195,13 +211,13 @@ def train(
   pending: list[Array] = []
   for step in range(len(state.losses), described.steps):
     stage = described.stage_at(step)
-    state.params, state.optimiser, value = _step(stage, described)(
+    state.params, state.optimiser, value = _step(stage, described, objective)(
       state.params, state.optimiser, jax.random.fold_in(key, step), table
     )
     pending.append(value)
     # One step stays in flight, so that the device never waits for the host.
     _settle(state, pending, keep=1)
-    advance(stage.batch * stage.length)
+    advance(stage.tokens)
     due = time.monotonic() - saved >= save_seconds
     ends = step + 1 == described.steps or step + 1 == stop_after
     if state_file is not None and (due or ends):
@@ -217,28 +233,39 @@ def train(
 
 
 @functools.cache
-def _step(stage, described):
+def _step(stage, described, objective):
   config = families.translate(described.hf_config())
   update = optimiser(described)
 
   @functools.partial(jax.jit, donate_argnums=(0, 1))
   def step(params, optimiser_state, key, table):
-    tokens = mixture.sample(
-      key,
-      table,
-      stage.data,
-      batch=stage.batch,
-      length=stage.length + 1,
-      vocab_size=config.vocab_size,
-      max_nodes=stage.max_nodes,
-    )
-    value, gradient = jax.value_and_grad(loss)(
-      params, config, tokens, stage.known_only
+    value, gradient = jax.value_and_grad(objective.loss)(
+      params, config, stage, key, table
     )
     change, optimiser_state = update.update(gradient, optimiser_state, params)
     return optax.apply_updates(params, change), optimiser_state, value
 
   return step
+
+
+def _graphs(described):
+  return mixture.tables(described.graphs)
+
+
+def _loss_of_walks(params, config, stage, key, table):
+  tokens = mixture.sample(
+    key,
+    table,
+    stage.data,
+    batch=stage.batch,
+    length=stage.length + 1,
+    vocab_size=config.vocab_size,
+    max_nodes=stage.max_nodes,
+  )
+  return loss(params, config, tokens, stage.known_only)
+
+
+WALKS = Objective(_graphs, _loss_of_walks)
 
 
 def _settle(state, pending, keep):

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from icl_graphs import errors
-from icl_graphs.training import mixture
+from icl_graphs.training import coin_mixture, mixture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +30,14 @@ class Stage:
   data: mixture.Mixture
   known_only: bool = True
 
+  @property
+  def tokens(self) -> int:
+    """Tokens read in one step."""
+    return self.batch * self.length
+
+  def __str__(self) -> str:
+    return f"{self.length} words, up to {self.max_nodes} nodes"
+
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
@@ -39,7 +47,7 @@ class Recipe:
     width, layers, heads, mlp_size, vocab_size, max_positions: of the Llama
       model.
     graphs: specs of the training graphs.
-    stages: in order.
+    stages: in order; all of walks, or all of coin flips.
     tied: whether the unembedding is the embedding.
     muon: the blocks' matrices are trained with Muon; all else, and everything
       without it, with AdamW.
@@ -63,7 +71,7 @@ class Recipe:
   vocab_size: int
   max_positions: int
   graphs: tuple[str, ...]
-  stages: tuple[Stage, ...]
+  stages: tuple[Stage | coin_mixture.Stage, ...]
   tied: bool = True
   muon: bool = True
   matrix_rate: float = 0.01
@@ -85,9 +93,9 @@ class Recipe:
   @property
   def tokens(self) -> int:
     """Tokens read in all stages."""
-    return sum(s.steps * s.length * s.batch for s in self.stages)
+    return sum(stage.steps * stage.tokens for stage in self.stages)
 
-  def stage_at(self, step: int) -> Stage:
+  def stage_at(self, step: int) -> Stage | coin_mixture.Stage:
     """The stage of a step counted from 0."""
     for stage in self.stages:
       if step < stage.steps:

@@ -1,8 +1,9 @@
 """The recipe of the bundled model `walks`."""
 
 import dataclasses
+import pathlib
 
-from icl_graphs.training import mixture, recipe
+from icl_graphs.training import mixture, recipe, tokenizer
 
 # Copying what followed the same word before has to be learned first: under
 # mixed laws it does not form in the time there is.
@@ -52,6 +53,12 @@ def describe() -> recipe.Recipe:
     decay=0.6,
     common_scale=0.0,
   )
+
+
+def save_tokenizer(folder: pathlib.Path, described: recipe.Recipe) -> None:
+  """Writes the tokenizer of the recipe's words into a folder."""
+  words = tokenizer.vocabulary(described.vocab_size)
+  tokenizer.save(folder, words, described.max_positions)
 
 
 TASKS = {"walks": describe}

@@ -166,7 +166,7 @@ CONCEPTS = {
 @pytest.mark.parametrize("concept", coins.TREE_CONCEPTS)
 @pytest.mark.parametrize("depth", [4, 6])
 def test_concept_probability(concept, depth):
-  curve = coin_mixture.concept_probability(coins.bits(concept), 40, depth)
+  curve = coin_mixture.concept_probability(concept, 40, depth)
   low, high = FIRST[len(concept), depth]
   assert low - 6e-4 <= curve[0] <= high + 6e-4
   wanted = CONCEPTS[len(concept), depth]

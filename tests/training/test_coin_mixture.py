@@ -1,0 +1,180 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from icl_graphs.models import families
+from icl_graphs.tasks import coins
+from icl_graphs.theory import coin_mixture as exact
+from icl_graphs.training import (
+  coin_mixture,
+  coin_tokenizer,
+  forward,
+  optimise,
+)
+from icl_graphs.training import coins as coins_recipe
+
+STAGE = coin_mixture.Stage(
+  1, flips=12, judged=8, stated=200, window=60, mixed=150, judgments=300
+)
+PIECES = np.array(coin_tokenizer.vocabulary())
+
+
+@pytest.fixture(scope="module")
+def drawn():
+  sample = jax.jit(lambda key: coin_mixture.sample(key, STAGE))
+  return [
+    (np.asarray(rows.tokens), np.asarray(rows.weights))
+    for rows in sample(jax.random.key(0))
+  ]
+
+
+def texts(tokens):
+  return [
+    "".join(row).removeprefix(coin_tokenizer.BOS).replace("<|pad|>", "")
+    for row in PIECES[tokens]
+  ]
+
+
+def flips_of(text):
+  listed = text.rsplit("[", 1)[1].split("]")[0]
+  words = [word.strip() for word in listed.split(",") if word.strip()]
+  return [coins.WORDS.index(word) for word in words]
+
+
+def test_stated_documents_are_prompts_and_flips(drawn):
+  tokens, weights = (leaf[:200] for leaf in drawn[0])
+  percents = []
+  for text, row in zip(texts(tokens), weights, strict=True):
+    percent = int(text.split(" and ")[1].split("%")[0])
+    percents.append(percent)
+    written = coins.generation(percent).text
+    flips = flips_of(text)
+    assert text == written + "".join(
+      f"{',' * (k > 0)} {coins.WORDS[flip]}" for k, flip in enumerate(flips[1:])
+    )
+    assert len(flips) == 13 and row.sum() == 23 and row[-1] == 1
+  assert min(percents) >= 1 and max(percents) <= 99
+  assert len(set(percents)) > 70
+  each = [np.mean(flips_of(text)[1:]) for text in texts(tokens)]
+  assert np.corrcoef(percents, each)[0, 1] > 0.8
+
+
+def test_tree_documents_are_prompts_and_flips(drawn):
+  tokens, weights = (leaf[260:410] for leaf in drawn[0])
+  for text, row in zip(texts(tokens), weights, strict=True):
+    flips = flips_of(text)
+    assert len(flips) == 12 and row.sum() == 23
+    assert text == coins.tree(flips).text
+
+
+def test_judgments_are_prompts_and_labels(drawn):
+  tokens, weights = drawn[1]
+  commas, counts, labels = [], [], []
+  for text, row, ids in zip(texts(tokens), weights, tokens, strict=True):
+    flips = flips_of(text)
+    commas.append(",]" in text)
+    counts.append(len(flips))
+    prompt = coins.judgment(flips, trailing_comma=commas[-1]).text
+    assert text.startswith(prompt)
+    label = text.removeprefix(prompt)
+    assert label in (" random", " non")
+    labels.append(label == " non")
+    assert row.sum() == len(flips) + 5
+    (place,) = np.flatnonzero(row == 5)
+    assert PIECES[ids[1:][place]] == label
+  assert set(counts) == set(range(1, 9))
+  assert np.mean(commas) == pytest.approx(0.5, abs=0.1)
+  assert np.mean(labels) == pytest.approx(0.25, abs=0.08)
+
+
+def test_the_process_is_that_of_the_exact_predictor():
+  draw = jax.jit(lambda key: coin_mixture.process(key, 20_000, 40))
+  flips, repeats = map(np.asarray, draw(jax.random.key(1)))
+  assert repeats.mean() == pytest.approx(0.25, abs=0.012)
+  posterior = exact.not_random(flips)
+  for n in (1, 6, 12, 20):
+    assert posterior[:, n].mean() == pytest.approx(0.25, abs=0.015)
+    # Calibrated: of those judged not random with p, a share p are not.
+    surprise = (repeats - posterior[:, n]) * posterior[:, n]
+    error = surprise.std() / np.sqrt(len(surprise))
+    assert abs(surprise.mean()) <= 4 * error + 1e-9
+  # A word of length l is constant with chance 2^(1 - l).
+  words = flips[repeats]
+  constant = (words[:, 1:] == words[:, :1]).all(axis=1).mean()
+  weights = exact.length_weights() / 2.0 ** np.arange(20)
+  assert constant == pytest.approx(weights.sum(), abs=0.03)
+
+
+def test_window_averages_are_those_of_the_exact_predictor():
+  draw = jax.jit(lambda key: coin_mixture.window_average(key, 20_000, 50))
+  flips = np.asarray(draw(jax.random.key(2)))
+  tails = exact.window_tails(flips)[:, :-1]
+  assert ((flips == 0) | (tails > 0)).all() and (
+    (flips == 1) | (tails < 1)
+  ).all()
+  for history in range(0, 50, 7):
+    error = (flips - tails)[:, history]
+    assert abs(error.mean()) < 4 * 0.5 / np.sqrt(len(error))
+  means = flips.mean(axis=1)
+  assert means.mean() == pytest.approx(0.507, abs=1e-3)
+  assert means.std() == pytest.approx(0.0347, abs=1e-3)
+  changes = flips[:, 1:] != flips[:, :-1]
+  assert changes.mean() == pytest.approx(0.557, abs=3e-3)
+
+
+def test_constants_are_those_of_the_exact_predictor():
+  for name in ("NOT_RANDOM", "LONGEST_WORD", "WINDOW"):
+    assert getattr(coin_mixture, name) == getattr(exact, name)
+
+
+def test_the_key_decides_the_documents():
+  stage = coin_mixture.Stage(1, 4, 4, 2, 2, 2, 2)
+  sample = jax.jit(lambda key: coin_mixture.sample(key, stage))
+  first, again, other = (
+    np.concatenate([rows.tokens.ravel() for rows in sample(jax.random.key(s))])
+    for s in (1, 1, 2)
+  )
+  assert (first == again).all() and (first != other).any()
+  assert stage.tokens == sum(
+    rows.weights.size for rows in sample(jax.random.key(1))
+  )
+
+
+def test_shares_of_the_recipe():
+  described = coins_recipe.describe()
+  for stage in described.stages:
+    parts = (stage.stated, stage.window, stage.mixed, stage.judgments)
+    np.testing.assert_allclose(
+      np.array(parts) / sum(parts), [0.3, 0.1, 0.3, 0.3]
+    )
+  last = described.stages[-1]
+  assert (last.flips, last.judged) == (150, 100)
+  assert described.max_positions == 352
+
+
+def test_the_loss_is_the_weighted_mean():
+  stage = coin_mixture.Stage(1, 4, 4, 2, 1, 2, 3)
+  described = dataclasses.replace(
+    coins_recipe.describe(), width=32, heads=2, layers=1, mlp_size=32
+  )
+  config = families.translate(described.hf_config())
+  params = optimise.init(described, 0)
+
+  @jax.jit
+  def both(params, key):
+    parts = [
+      (rows, forward.logits(params, config, rows.tokens[:, :-1]))
+      for rows in coin_mixture.sample(key, stage)
+    ]
+    return coins_recipe.loss(params, config, stage, key), parts
+
+  found, parts = both(params, jax.random.key(3))
+  total, weight = 0.0, 0.0
+  for rows, logits in jax.tree.map(np.asarray, parts):
+    logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    each = -logs[np.arange(len(logs)), rows.tokens[:, 1:].ravel()]
+    total += each @ rows.weights.ravel()
+    weight += rows.weights.sum()
+  assert float(found) == pytest.approx(total / weight, rel=1e-5)

@@ -159,7 +159,7 @@ def component_shares(
     subspace over n - 1.
   """
   columns = vectors[..., : 2 * pairs]
-  each = np.einsum("...ik,ij,...jk->...k", columns, inside, columns)
+  each = (columns * (inside @ columns)).sum(axis=-2)
   return each.reshape(*each.shape[:-1], pairs, 2).mean(axis=-1)
 
 

@@ -22,8 +22,8 @@ from icl_graphs import errors
 # Of k = 1 - alpha; beyond, curves on any range of t cannot be told apart.
 EXPONENTS = (-2.0, 3.0)
 _STEPS = 60
-# Relative gain of a step at which a descent ends.
-_CONVERGED = 1e-7
+# Steps of ln t*, rate and exponent below which a descent ends.
+_CONVERGED = 1e-5
 # Of ln t* beyond the range of t: further out it is not determined.
 _BEYOND = 5.0
 _RATES = (-50.0, 50.0)
@@ -165,13 +165,12 @@ def _descend(parts, target, x, limits, free):
     p_tried, slopes_tried = _value_and_slopes(tried, x)
     loss_tried = ((target - p_tried) ** 2).mean(axis=1)
     good = loss_tried < loss
-    gain = np.where(good, (loss - loss_tried) / (loss + 1e-30), 0)
+    moved = np.abs(tried - parts).max(axis=0)
     parts = np.where(good, tried, parts)
     p = np.where(good[:, None], p_tried, p)
     slopes = np.where(good[None, :, None], slopes_tried, slopes)
     loss = np.where(good, loss_tried, loss)
     damping = np.clip(np.where(good, damping / 10, damping * 5), 1e-9, 1e9)
-    # A refused step says nothing before the damping is high.
-    if ((gain < _CONVERGED) & (good | (damping > 1e3))).all():
+    if (moved < _CONVERGED).all():
       break
   return parts, loss

@@ -89,8 +89,10 @@ def plateau_start(curve: Float[np.ndarray, " T"], low: int = 1) -> int:
   number = np.append(0, np.cumsum(known))
   count = number[after] - number[before]
   smooth = (total[after] - total[before]) / np.where(count > 0, count, np.nan)
-  end = np.nanmean(curve[-max(1, length // 10) :])
-  share = (smooth - smooth[low - 1]) / (end - smooth[low - 1])
+  start = smooth[(t >= low) & np.isfinite(smooth)][0]
+  share = (smooth - start) / (
+    np.nanmean(curve[-max(1, length // 10) :]) - start
+  )
   reached = np.flatnonzero((share >= PLATEAU_SHARE) & (t >= low))
   return int(t[reached[0]]) if len(reached) else length
 
@@ -156,7 +158,8 @@ def two_segments(
   curves, basis, rest, along = _prepare(curves, t, candidates)
   allowed = np.where(bend * along >= 0, np.nan_to_num(along) ** 2, 0)
   best = allowed.argmax(axis=1)
-  none = allowed[np.arange(len(best)), best] <= _COINCIDE * (rest**2).sum(1)
+  largest = allowed[np.arange(len(best)), best]
+  none = largest <= _COINCIDE**2 * (curves**2).sum(axis=1)
   curves = np.where(none[:, None], np.nan, curves)
   return _described(curves, basis, rest, best[:, None])
 

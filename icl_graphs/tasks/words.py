@@ -128,6 +128,18 @@ def single_token_ids(
   return np.array(ids, np.int32)
 
 
+def usable(
+  tokenizer: transformers.PreTrainedTokenizerBase, words: Sequence[str]
+) -> tuple[str, ...]:
+  """Those of the words that `single_token_ids` would take, in their order."""
+  owners: dict[int, str] = {}
+  for word in words:
+    id_ = _single_id(tokenizer, word)
+    if id_ is not None:
+      owners.setdefault(id_, word)
+  return tuple(owners.values())
+
+
 def check_literal(
   tokenizer: transformers.PreTrainedTokenizerBase,
   text: str,

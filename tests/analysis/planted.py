@@ -116,3 +116,30 @@ def observe(
     attrs={"hidden_size": width, "graph": "test:graph", "directed": 0},
   )
   return raw, activations, nodes
+
+
+def segmented(t, breaks, slopes, start: float) -> np.ndarray:
+  """Continuous piecewise-linear curve in log10 t; slopes per decade."""
+  x = np.log10(t)
+  curve = start + slopes[0] * (x - x[0])
+  for at, change in zip(breaks, np.diff(slopes), strict=True):
+    curve = curve + change * np.maximum(0, x - np.log10(at))
+  return curve
+
+
+def noisy_walks(
+  rng: np.random.Generator,
+  mean: np.ndarray,
+  count: int,
+  certain: float = 4.0,
+  spread: float = 0.15,
+) -> np.ndarray:
+  """Accuracies of walks [count, T] whose expectation is `mean`.
+
+  Beta noise at every word, as wide as in real walks (`certain` is the sum of
+  its parameters), and a factor per walk, so that words of a walk go together.
+  """
+  factor = rng.uniform(-1, 1, (count, 1)) * spread
+  walk = mean * (1 + factor * np.minimum(1, (1 - mean) / mean))
+  walk = np.clip(walk, 1e-6, 1 - 1e-6)
+  return rng.beta(certain * walk, certain * (1 - walk))

@@ -8,7 +8,7 @@ lags between events are paired. Letters: R the estimate and its replicates,
 L layers, W windows, C contexts, G groups, n nodes, T time.
 """
 
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 import numpy as np
 
 from icl_graphs.analysis import accuracy, energy, nulls, transitions
@@ -86,6 +86,13 @@ def accuracy_curve(
   return transitions.resampled(sums @ member, known @ member, resamples, seed)
 
 
+def usable(curves: Float[np.ndarray, "R ..."]) -> Bool[np.ndarray, "..."]:
+  """Where the estimate is known and few replicates miss a word."""
+  curves = np.asarray(curves)
+  few = np.isnan(curves).mean(axis=0) <= nulls.MAX_MISSING
+  return few & np.isfinite(curves[0])
+
+
 def reached(
   curves: Float[np.ndarray, "R C"],
   contexts: Int[np.ndarray, " C"],
@@ -95,20 +102,21 @@ def reached(
 ) -> Float[np.ndarray, " R"]:
   """First context at which a share of the whole change is behind.
 
-  The change is from the first context with a value to the highest (rising) or
+  The change is from the first context with values to the highest (rising) or
   lowest value; between contexts the curve is a line over log context.
 
   Args:
-    curves: values; contexts at which the first curve is NaN are left out.
+    curves: the estimate and its replicates; contexts that are not `usable`
+      are left out, so that all start at the same one.
     contexts: ascending.
     share: above 0, at most 1.
     rising: False for curves that fall.
 
   Returns:
-    NaN where a curve does not change that way, or holds a NaN.
+    NaN where a curve does not change that way, or holds a NaN there.
   """
   curves = np.asarray(curves, np.float64)
-  kept = np.isfinite(curves[0])
+  kept = usable(curves)
   if not kept.any():
     return np.full(len(curves), np.nan)
   values = curves[:, kept] * (1 if rising else -1)

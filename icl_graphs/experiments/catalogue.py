@@ -1,10 +1,21 @@
 """Every experiment that can be asked for by name, in the report's order."""
 
 from icl_graphs.experiments import recipe
+from icl_graphs.experiments.paper_one import (
+  alignment,
+  emergence,
+  energy_and_accuracy,
+  untrained,
+)
 
 # One entry per recipe. Those of paper one ask a `graph_subject.GraphSubject`,
 # those of paper two a `coin_subject.CoinSubject`.
-_PAPER_ONE: tuple[recipe.Recipe, ...] = ()
+_PAPER_ONE: tuple[recipe.Recipe, ...] = (
+  emergence.RECIPE,
+  energy_and_accuracy.RECIPE,
+  alignment.RECIPE,
+  untrained.RECIPE,
+)
 _PAPER_TWO: tuple[recipe.Recipe, ...] = ()
 
 PAPER_ONE = {one.name: one for one in _PAPER_ONE}

@@ -137,6 +137,10 @@ def timings(one: view.GraphView, curves: xr.Dataset) -> xr.Dataset:
       "lag": (("accuracy", *cell, "stat"), lag),
       "lag_half": (("accuracy", *cell, "stat"), lag_half),
       "lowest": (cell, lowest),
+      "accuracy_curve": (
+        ("accuracy", "window", "context"),
+        np.stack([curves[f"accuracy_{kind}"].values[0] for kind in ACCURACIES]),
+      ),
     },
     coords={
       "layer": curves["layer"].values,

@@ -40,7 +40,7 @@ def claims(
     made += [
       _falls(grid, curves[paper_graphs.GRID]),
       _deeper(grid, curves[paper_graphs.GRID]),
-      _neighbours(grid, curves[paper_graphs.GRID], found[paper_graphs.GRID]),
+      _neighbours(grid, curves[paper_graphs.GRID]),
     ]
   return tuple(made)
 
@@ -117,7 +117,7 @@ def _order(one, curves, found) -> recipe.Claim:
 def _falls(one, curves) -> recipe.Claim:
   here = one.layer, one.window
   energies = curves["energy_relative"].values[:, *here]
-  first = int(np.flatnonzero(np.isfinite(energies[0]))[0])
+  first = int(np.flatnonzero(events.usable(energies))[0])
   fall = events.change(
     energies[:, first] - energies[:, -1], one.dataset.sizes["group"]
   )
@@ -139,7 +139,7 @@ def _falls(one, curves) -> recipe.Claim:
 
 def _deeper(one, curves) -> recipe.Claim:
   energies = curves["energy_relative"].values[:, :, one.window]
-  first = int(np.flatnonzero(np.isfinite(energies[0]).all(axis=0))[0])
+  first = int(np.flatnonzero(events.usable(energies).all(axis=0))[0])
   fall = energies[:, :, first] - energies[:, :, -1]
   parts = np.array_split(np.arange(fall.shape[1]), 3)
   early, late = fall[:, parts[0]].mean(axis=1), fall[:, parts[2]].mean(axis=1)
@@ -160,32 +160,35 @@ def _deeper(one, curves) -> recipe.Claim:
 
 
 def common_mean_share(
-  one: view.GraphView, curves: xr.Dataset, found: xr.Dataset
+  one: view.GraphView, curves: xr.Dataset
 ) -> tuple[float, float, float]:
   """Share of the fall of log `energy_frobenius` that is not geometry.
 
   energy_frobenius = energy_centred (1 - s) / D, s the share of the common
   mean: what of its fall in logarithms is due to 1 - s, from the first context
-  to where it is lowest, at the report layer.
+  to where it is lowest, at the report layer. NaN where it does not fall.
   """
   here = one.layer, one.window
-  del found
   whole = np.log(curves["energy_frobenius"].values[:, *here])
   centred = np.log(curves["energy_centred"].values[:, *here])
-  first = int(np.flatnonzero(np.isfinite(whole[0]))[0])
-  last = int(np.nanargmin(whole[0]))
-  with np.errstate(divide="ignore", invalid="ignore"):
-    share = 1 - (centred[:, last] - centred[:, first]) / (
-      whole[:, last] - whole[:, first]
-    )
-  share = np.where(np.isfinite(share), share, np.nan)
-  return events.change(share, one.dataset.sizes["group"])
+  known = np.flatnonzero(events.usable(whole))
+  groups = one.dataset.sizes["group"]
+  if not known.size:
+    return (np.nan,) * 3
+  first, last = known[0], known[whole[0, known].argmin()]
+  change = whole[:, last] - whole[:, first]
+  if first == last or not events.change(change, groups)[2] < 0:
+    return (np.nan,) * 3
+  share = 1 - (centred[:, last] - centred[:, first]) / change
+  return events.change(share, groups)
 
 
-def _neighbours(one, curves, found) -> recipe.Claim:
-  share = common_mean_share(one, curves, found)
+def _neighbours(one, curves) -> recipe.Claim:
+  share = common_mean_share(one, curves)
+  reason = f"Due to the common mean: {ratio(np.array(share))} of the fall."
   if not np.isfinite(share).all():
-    verdict = recipe.CANNOT_TELL
+    verdict = recipe.NOT_SHOWN
+    reason = "At the report layer energy_frobenius does not fall at all."
   elif share[2] < 0.5:
     verdict = recipe.SHOWN
   else:
@@ -194,11 +197,11 @@ def _neighbours(one, curves, found) -> recipe.Claim:
     "The normalised energy of the official notebooks (energy_frobenius) falls "
     f"on {one.spec} because neighbours come closer, not because the common "
     "mean grows.",
-    "Of its fall in logarithms, from the first context to its lowest value at "
-    "the report layer, the share due to the common mean is below one half "
-    "(95% interval over walks).",
+    "At the report layer it falls (95% interval over walks), and of its fall "
+    "in logarithms, from the first context to its lowest value, the share due "
+    "to the common mean is below one half.",
     verdict,
-    f"Due to the common mean: {ratio(np.array(share))} of the fall.",
+    reason,
   )
 
 
@@ -217,7 +220,7 @@ def numbers(
       made[f"{spec} accuracy_half {kind}"] = _entry(at["accuracy_half"].values)
     for name in ("energy_half", "energy_settled"):
       made[f"{spec} {name}"] = _entry(here[name].values)
-    share = common_mean_share(one, curves[spec], found[spec])
+    share = common_mean_share(one, curves[spec])
     made[f"{spec} common mean share"] = _entry(np.array(share))
   return made
 

@@ -14,8 +14,8 @@ import numpy as np
 import PIL.Image
 
 from icl_graphs import atomic
-from icl_graphs.report import curves, view
-from icl_graphs.report.paper_one import emergence
+from icl_graphs.report import view
+from icl_graphs.report.paper_one import drawing, emergence
 
 # Milliseconds per frame, and how long the last one stays.
 STEP, REST = 420, 2600
@@ -125,7 +125,7 @@ def _energies(
     )
   axis.axvline(contexts[context], color=emergence.INK, lw=0.7)
   axis.axhline(1, color=emergence.SOFT, lw=0.7, ls=":")
-  curves.log_axis(axis, contexts.tolist())
+  drawing.context_axis(axis, contexts.tolist())
   axis.set_xlabel(f"context ({one.unit}, log scale)", labelpad=1)
   axis.set_ylabel("relative\nenergy")
   axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=6.5)

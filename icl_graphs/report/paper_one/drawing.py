@@ -1,13 +1,16 @@
 """How every figure of the paper's experiments is put on disk."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import pathlib
 import warnings
 
 import matplotlib
+from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
 
-from icl_graphs.report import figures
+from icl_graphs.report import curves, figures
+
+_ROUND = (1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
 
 
 def write(
@@ -35,3 +38,12 @@ def write(
       return False
     figures.write_png(drawn, path, dpi=figures.DPI * (1 if fine else 0.7))
   return True
+
+
+def context_axis(axis: mpl_axes.Axes, contexts: Sequence[int]) -> None:
+  """Context on a log axis with round numbers, ending at the last context."""
+  first, last = contexts[0], contexts[-1]
+  ticks = [t for t in _ROUND if first <= t < 0.7 * last]
+  curves.log_axis(axis, [*ticks, last])
+  if first < last:
+    axis.set_xlim(first / 1.12, last * 1.12)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from icl_graphs.report import curves, view
+from icl_graphs.report.paper_one import drawing
 
 INK, BLUE, AMBER, GREY = curves.INK, curves.BLUE, curves.AMBER, curves.GREY
 DEPTHS = ("early", "middle", "late")
@@ -41,7 +42,7 @@ def by_depth(
   energy = one.stat("energy_relative")
   if energy is None:
     return None
-  figure = mpl_figure.Figure((11.4, 4.1), layout="constrained")
+  figure = mpl_figure.Figure((11.4, 4.7), layout="constrained")
   panels = figure.subplots(1, len(DEPTHS), sharey=True)
   energy = energy[:, one.window]
   untrained = one.control.stat("energy_relative")[:, one.window]
@@ -53,22 +54,24 @@ def by_depth(
     panels, DEPTHS, thirds(one.size("layer")), strict=True
   ):
     deepest = one.layer if one.layer in layers else layers[-1]
-    right = _silhouette(axis, one, last=axis is panels[-1])
+    right = _silhouette(axis, one, events, last=axis is panels[-1])
     _control(axis, one, untrained[deepest], band, deepest)
     for place, k in enumerate(layers):
       _layer_line(axis, one, energy[k], k, place)
     axis.set_title(f"{name} layers")
     axis.set_ylim(floor, ceiling)
-    curves.log_axis(axis, one.labels("context"))
+    drawing.context_axis(axis, one.labels("context"))
     axis.set_xlabel(f"context ({one.unit}, log scale)")
-    axis.legend(loc="upper right", fontsize=6.8, framealpha=0.8, frameon=True)
+    axis.legend(
+      loc="upper center", bbox_to_anchor=(0.5, -0.16), fontsize=7, ncols=2
+    )
     axis.set_zorder(right.get_zorder() + 1)
     axis.patch.set_visible(False)
     _marks(axis, events.isel(layer=deepest), one, floor + 0.05 * (top - low))
   panels[0].set_ylabel("relative energy (1 = no structure)")
   figure.suptitle(
     f"{one.spec}: energy by depth (lines, left axis) and accuracy (grey area, "
-    f"right axis); mean of the last {one.labels('window')[one.window]} "
+    f"right axis), both over the last {one.labels('window')[one.window]} "
     f"{one.unit}\n◆ energy has made 90% of its fall   "
     "▲ accuracy has made half of its rise (95% intervals over walks)",
     x=0.01,
@@ -79,18 +82,17 @@ def by_depth(
 
 
 def _silhouette(
-  axis: mpl_axes.Axes, one: view.GraphView, *, last: bool
+  axis: mpl_axes.Axes, one: view.GraphView, events: xr.Dataset, *, last: bool
 ) -> mpl_axes.Axes:
   right = axis.twinx()
-  names = [
-    ("accuracy_restricted_mean", "value"),
-    ("accuracy_full_mean", "value"),
-  ]
-  at, (restricted, full) = curves.binned(one, names, 60)
-  if restricted is not None:
-    right.fill_between(at, 0, restricted, color=SILHOUETTE, lw=0)
-  if full is not None:
-    right.plot(at, full, color="#9ca3af", lw=0.9, ls=":")
+  contexts = one.labels("context")
+  curve = events["accuracy_curve"].isel(window=one.window)
+  right.fill_between(
+    contexts, 0, curve.sel(accuracy="restricted"), color=SILHOUETTE, lw=0
+  )
+  right.plot(
+    contexts, curve.sel(accuracy="full"), color="#9ca3af", lw=0.9, ls=":"
+  )
   right.set_ylim(0, 1.02)
   right.spines["right"].set_visible(last)
   if last:
@@ -175,6 +177,16 @@ def _marks(
     axis.plot(value, height, marker, color=colour, ms=6, mec="white", zorder=6)
     if np.isfinite(low):
       axis.plot([low, high], [height] * 2, color=colour, lw=1.6, zorder=5)
+  settled = float(events["energy_settled"].sel(stat="value"))
+  if np.isfinite(settled):
+    axis.annotate(
+      f"layer {int(events['layer'])}",
+      (settled, height),
+      xytext=(0, 6),
+      textcoords="offset points",
+      ha="center",
+      fontsize=6.5,
+    )
 
 
 def order(
@@ -185,8 +197,9 @@ def order(
   Args:
     events: graph to a dataset with `energy_half`, `energy_settled` (layer,
       window, stat), `accuracy_half` (accuracy, window, stat), all contexts
-      with stat "value", "low" and "high", `untrained_settled` (layer, window)
-      and attributes `unit`, `report_layer` and `report_window`.
+      with stat "value", "low" and "high", `untrained_settled` (layer, window),
+      `accuracy_curve` (accuracy, window, context) and attributes `unit`,
+      `report_layer` and `report_window`.
   """
   if not events:
     return None
@@ -257,7 +270,6 @@ def _order(axis: mpl_axes.Axes, spec: str, one: xr.Dataset) -> None:
   axis.set_yticks(rows[::step], [str(k) for k in layers[::step]])
   axis.set_ylim(-0.6, len(layers) - 0.4)
   contexts = [int(t) for t in one["context"].values]
-  curves.log_axis(axis, contexts)
-  axis.set_xlim(contexts[0] / 1.1, contexts[-1] * 1.1)
+  drawing.context_axis(axis, contexts)
   axis.set_xlabel(f"context ({one.attrs['unit']}, log scale)")
   axis.set_title(spec)

@@ -6,6 +6,7 @@ from matplotlib import figure as mpl_figure
 import numpy as np
 
 from icl_graphs.report import curves, view
+from icl_graphs.report.paper_one import drawing
 from icl_graphs.report.paper_one import energy_and_accuracy as depths
 
 # Layers drawn per depth, and windows.
@@ -43,16 +44,14 @@ def variants(one: view.GraphView) -> mpl_figure.Figure | None:
     },
   )
   thirds = depths.thirds(one.size("layer"))
-  for row, name in zip(grid[:-1], names, strict=True):
+  for place, (row, name) in enumerate(zip(grid[:-1], names, strict=True)):
     row[0].set_ylabel(name.replace("_", "\n"), fontsize=7.5)
     for axis, layers in zip(row, thirds, strict=True):
       _panel(axis, one, name, layers)
-      curves.log_axis(axis, one.labels("context"))
+      drawing.context_axis(axis, one.labels("context"))
       axis.tick_params(labelbottom=False)
-      if row is grid[0]:
-        axis.legend(
-          fontsize=6, loc="best", ncols=2, handlelength=2, columnspacing=1
-        )
+      if place == 0:
+        _legend(axis)
   for axis, text in zip(grid[0], depths.DEPTHS, strict=True):
     axis.set_title(f"{text} layers")
   for axis, (name, text) in zip(grid[-1], ACCURACIES, strict=True):
@@ -71,6 +70,19 @@ def variants(one: view.GraphView) -> mpl_figure.Figure | None:
     fontsize=10,
   )
   return figure
+
+
+def _legend(axis: mpl_axes.Axes) -> None:
+  """Above the panel, right of its title."""
+  axis.legend(
+    loc="lower right",
+    bbox_to_anchor=(1, 0.97),
+    borderaxespad=0,
+    fontsize=6.5,
+    ncols=MOST_LAYERS,
+    handlelength=1.8,
+    columnspacing=0.8,
+  )
 
 
 def _panel(
@@ -121,4 +133,4 @@ def _accuracy(axis: mpl_axes.Axes, one: view.GraphView, name: str) -> None:
       axis.plot(at, untrained, color=depths.GREY, ls=(0, (3, 1, 1, 1)), lw=1)
   axis.set_ylim(0, 1.03)
   axis.tick_params(labelsize=6.5)
-  curves.log_axis(axis, one.labels("context"))
+  drawing.context_axis(axis, one.labels("context"))

@@ -1,0 +1,77 @@
+"""One row per model, one per claim, whatever each of them measured."""
+
+import json
+
+import pytest
+
+from icl_graphs import errors
+from icl_graphs.report import model_table
+
+
+def finished(folder, model, verdict, energy, extra=()):
+  folder.mkdir()
+  claims = [{"text": "A mesh | forms.", "verdict": verdict, "reason": "<why>"}]
+  claims += [
+    {"text": text, "verdict": "shown", "reason": "so"} for text in extra
+  ]
+  numbers = {"grid:4x4 energy_relative": energy, "grid:4x4 onset": 37}
+  summary = {
+    "emergence": {
+      "title": "The graph appears",
+      "claims": claims,
+      "numbers": numbers,
+    }
+  }
+  (folder / "summary.json").write_text(json.dumps(summary))
+  (folder / "run.json").write_text(json.dumps({"model": model}))
+  return folder
+
+
+@pytest.fixture
+def folders(tmp_path):
+  full = {"value": 0.84, "low": 0.83, "high": 0.85, "null": 1.0}
+  return [
+    finished(tmp_path / "a", "one", "shown", full, extra=("Only here.",)),
+    finished(tmp_path / "b", "two", "cannot tell", {"value": None}),
+  ]
+
+
+def test_rows_are_models_and_claims(folders):
+  models = model_table.read(folders)
+  numbers = model_table.headlines(models)
+  assert numbers.header == ("model", "relative energy, grid")
+  assert [[cell.text for cell in row] for row in numbers.rows] == [
+    ["one", "0.840 [0.830, 0.850] (1.00)"],
+    ["two", "–"],
+  ]
+  verdicts = model_table.verdicts(models)
+  assert verdicts.header[2:] == ("one", "two", "shown on")
+  assert [[cell.text for cell in row][1:] for row in verdicts.rows] == [
+    ["A mesh | forms.", "shown", "cannot tell", "1 of 2"],
+    ["Only here.", "shown", "–", "1 of 1"],
+  ]
+
+
+def test_files_are_escaped(folders, tmp_path):
+  plain, marked = model_table.write(folders, tmp_path)
+  text = plain.read_text("utf-8")
+  assert "A mesh \\| forms." in text
+  assert text.count("\n| ") == 2 * 2 + 2 + 2
+  page = marked.read_text("utf-8")
+  assert 'class="unknown" title="&lt;why&gt;"' in page
+  assert "<why>" not in page
+
+
+def test_models_of_one_name_are_told_apart(tmp_path):
+  folders = [
+    finished(tmp_path / name, "walks", "shown", 0.8) for name in ("0", "1")
+  ]
+  names = [model.name for model in model_table.read(folders)]
+  assert names == ["walks (0)", "walks (1)"]
+
+
+def test_unfinished_folders_are_named(tmp_path):
+  with pytest.raises(errors.InputError, match="summary.json"):
+    model_table.read([tmp_path])
+  with pytest.raises(errors.InputError, match="no folder"):
+    model_table.read([])

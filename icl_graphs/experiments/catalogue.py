@@ -5,6 +5,7 @@ from icl_graphs.experiments.paper_one import (
   alignment,
   emergence,
   energy_and_accuracy,
+  heads,
   untrained,
 )
 
@@ -15,6 +16,7 @@ _PAPER_ONE: tuple[recipe.Recipe, ...] = (
   energy_and_accuracy.RECIPE,
   alignment.RECIPE,
   untrained.RECIPE,
+  heads.RECIPE,
 )
 _PAPER_TWO: tuple[recipe.Recipe, ...] = ()
 

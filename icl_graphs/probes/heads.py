@@ -66,8 +66,8 @@ def scores(
   params: decoder.Params,
   tokens: Int[Array, "B T"],
   patterns: Sequence[Pattern],
-) -> Float[Array, "P L N"]:
-  """Mean attention along each pattern, over its positions and all sequences.
+) -> Float[Array, "B P L N"]:
+  """Mean attention along each pattern, over its positions.
 
   Args:
     config: of the model.
@@ -91,13 +91,13 @@ def scores(
     means = [
       jnp.mean(
         jnp.diagonal(weights, -offset, axis1=2, axis2=3)[..., start - offset :],
-        axis=(0, 2),
+        axis=2,
       )
       for offset, start in patterns
     ]
-    return mixing.mixed, jnp.stack(means)
+    return mixing.mixed, jnp.stack(means, axis=1)
 
-  return jnp.moveaxis(_notes(config, params, tokens, note), 1, 0)
+  return jnp.moveaxis(_notes(config, params, tokens, note), 0, 2)
 
 
 def weights_of(

@@ -132,8 +132,7 @@ def read(
     params: of the model.
     tokens: ids.
     sweep: of `tree`, for this model.
-    finish: reduces hidden states after the final norm to arrays with a leading
-      axis B; mapped over nodes.
+    finish: reduces hidden states after the final norm; mapped over nodes.
     observe: reduces hidden states likewise.
     observed: which hidden states, 0 to L.
 

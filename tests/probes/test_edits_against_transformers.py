@@ -17,7 +17,7 @@ from tests.models import torch_models
 TOLERANCE = 1e-4
 # Beyond the window of the tiny Gemma 2 (37).
 TIME, RANK = 150, 2
-KINDS = ("nothing", "heads", "project", "add", "replace", "all")
+KINDS = ("nothing", "heads", "project", "keep", "add", "replace", "all")
 FAMILIES = ("llama", "gemma2", "gpt_neox")
 
 
@@ -57,6 +57,7 @@ def random_edits(config, clean):
     at=rng.random(plain.at.shape) < 0.7,
     basis=np.swapaxes(turned, -1, -2).astype(np.float32),
     centre=vectors(),
+    keep=rng.random(plain.keep.shape) < 0.5,
     add=vectors(),
     replace=vectors(),
     replaced=rng.random(plain.replaced.shape) < 0.5,
@@ -65,6 +66,7 @@ def random_edits(config, clean):
     "nothing": (),
     "heads": ("head_scale", "head_fill"),
     "project": ("basis", "centre"),
+    "keep": ("basis", "centre", "keep"),
     "add": ("add",),
     "replace": ("replace", "replaced"),
     "all": tuple(name for name in edits.Edits._fields if name != "at"),
@@ -99,9 +101,9 @@ def run_hooked(theirs, tokens, made):
   def edited(state, k):
     new = state.clone()
     for row in range(new.shape[0]):
-      for g in made.basis[k, row]:
-        along = (state[row] - made.centre[k, row]) @ g
-        new[row] -= along[:, None] * g
+      off = state[row] - made.centre[k, row]
+      along = sum((off @ g)[:, None] * g for g in made.basis[k, row])
+      new[row] -= off - along if made.keep[k, row] else along
       new[row] += made.add[k, row]
       if made.replaced[k, row]:
         new[row] = made.replace[k, row]

@@ -9,22 +9,21 @@ log-odds within one nat at 90% of points, and sampling intervals of 99.9% for
 import dataclasses
 import pathlib
 import tempfile
-from typing import Any
+from typing import Any, NamedTuple
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 import numpy as np
 from scipy import special
 
 from icl_graphs.analysis import concepts as concepts_lib
 from icl_graphs.analysis import sequences, thresholds
+from icl_graphs.engine import flip_law
 from icl_graphs.experiments import coin_bands, coin_losses, coin_subject
 from icl_graphs.tasks import coins
 from icl_graphs.theory import coin_mixture
 
 CLIP = 4.0
 _PERCENTS = coins.PERCENTS
-# Where the longest run is told, in percent of Tails.
-_RUNS = (5, 20, 50)
 _FAIR_LENGTHS = (1, 5, 10, 15, 20, 25, 30, 40)
 _FALSE_PEAKS = {"0000011111": 5, "00001": 4}
 
@@ -71,7 +70,8 @@ def scores(model: pathlib.Path, settings: Settings) -> dict[str, Any]:
     judged, curves = _judgments(subject, settings)
     trees, probabilities = _trees(subject)
   rows |= judged | trees
-  mass = min(row["value"] for key, row in rows.items() if _is_mass(key))
+  masses = [row["value"] for key, row in rows.items() if _is_mass(key)]
+  mass = np.nan if None in masses else min(masses)
   rows["captured mass, least mean of all reads"] = coin_bands.row(
     1.0, 0.99, 1.0, mass
   )
@@ -88,47 +88,63 @@ def _is_mass(key: str) -> bool:
 
 
 def _mass(log_mass: np.ndarray) -> dict[str, Any]:
-  return coin_bands.row(1.0, 0.99, 1.0, float(_total(log_mass).mean()))
-
-
-def _total(log_mass: np.ndarray) -> np.ndarray:
-  """Probability on both words, of reads that were made."""
+  """Mean probability on both words, over the reads that were made."""
   total = np.exp(special.logsumexp(log_mass, axis=-1))
-  return total[np.isfinite(total)]
+  total = total[~np.isnan(total)]
+  mean = total.mean() if total.size else np.nan
+  return coin_bands.row(1.0, 0.99, 1.0, mean)
 
 
-def _kept(drawn: Any) -> Int[np.ndarray, "N T"]:
-  """Sequences that have all their flips."""
-  whole = drawn.counts == drawn.flips.shape[1]
-  return drawn.flips[whole]
+class _Drawn(NamedTuple):
+  """Statistics of the sequences that have all their flips; NaN without two."""
+
+  whole: float
+  mean: float
+  spread: float
+  alternation: float
+  run: float
+
+
+def _statistics(drawn: flip_law.Drawn) -> _Drawn:
+  flips = drawn.flips[drawn.counts == drawn.flips.shape[1]]
+  whole = len(flips) / len(drawn.counts)
+  if len(flips) < 2:
+    return _Drawn(whole, *[np.nan] * 4)
+  means = flips.mean(axis=1)
+  return _Drawn(
+    whole,
+    means.mean(),
+    means.std(ddof=1),
+    sequences.alternation_rate(flips).mean(),
+    sequences.longest_run(flips).mean(),
+  )
 
 
 def _generation(subject: coin_subject.CoinSubject) -> dict[str, Any]:
   """Means, spreads and runs at every stated probability."""
-  drawn = subject.generated(_PERCENTS)
   rows, means = {}, []
-  for percent, one in drawn.items():
-    p, flips = percent / 100, _kept(one)
+  for percent, drawn in subject.generated(_PERCENTS).items():
+    p, found = percent / 100, _statistics(drawn)
     width = np.sqrt(p * (1 - p))
-    each = flips.mean(axis=1)
-    means.append(each.mean())
+    means.append(found.mean)
     rows[f"G {percent}%: mean"] = coin_bands.row(
-      p, p - 0.096 * width, p + 0.096 * width, each.mean()
+      p, p - 0.096 * width, p + 0.096 * width, found.mean
     )
-    spread = each.std(ddof=1) / (width / np.sqrt(flips.shape[1]))
+    bernoulli = width / np.sqrt(drawn.flips.shape[1])
     rows[f"G {percent}%: SD of mean / Bernoulli's"] = coin_bands.row(
-      1.0, 0.84, 1.17, spread
+      1.0, 0.84, 1.17, found.spread / bernoulli
     )
-    if percent in _RUNS:
-      exact, low, high = coin_bands.RUNS[percent]
+    if percent in coin_bands.RUNS:
       rows[f"G {percent}%: longest run"] = coin_bands.row(
-        exact, low, high, sequences.longest_run(flips).mean()
+        *coin_bands.RUNS[percent], found.run
       )
-    rows[f"mass: G {percent}"] = _mass(one.log_mass)
+    rows[f"mass: G {percent}"] = _mass(drawn.log_mass)
     rows[f"G {percent}%: share of whole sequences"] = coin_bands.row(
-      1.0, 0.99, 1.0, len(flips) / len(one.counts)
+      1.0, None, None, found.whole
     )
-  slope = np.polyfit(np.array(_PERCENTS) / 100, means, 1)[0]
+  stated = np.array(_PERCENTS) / 100
+  means = np.array(means) - np.mean(means)
+  slope = means @ stated / np.sum((stated - stated.mean()) ** 2)
   rows["G: slope of mean on p"] = coin_bands.row(1.0, 0.93, 1.07, slope)
   return rows
 
@@ -136,17 +152,13 @@ def _generation(subject: coin_subject.CoinSubject) -> dict[str, Any]:
 def _window(subject: coin_subject.CoinSubject) -> dict[str, Any]:
   """The gambler's fallacy of the fair-coin wording."""
   drawn = subject.generated((50,), fair=True)[50]
-  flips = _kept(drawn)
-  means = flips.mean(axis=1)
-  found = {
-    "mean": means.mean(),
-    "SD of mean": means.std(ddof=1),
-    "alternation rate": sequences.alternation_rate(flips).mean(),
-    "longest run": sequences.longest_run(flips).mean(),
-  }
+  found = _statistics(drawn)
+  values = (found.mean, found.spread, found.alternation, found.run)
   rows = {
-    f"W: {key}": coin_bands.row(*coin_bands.WINDOW[key], value)
-    for key, value in found.items()
+    f"W: {key}": coin_bands.row(*bands, value)
+    for (key, bands), value in zip(
+      coin_bands.WINDOW.items(), values, strict=True
+    )
   }
   return rows | {"mass: W": _mass(drawn.log_mass)}
 

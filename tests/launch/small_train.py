@@ -1,13 +1,13 @@
-"""`launch.train` with a model that trains in seconds."""
+"""`launch.train` with models that train in seconds."""
 
 import dataclasses
 
-from icl_graphs.training import mixture, recipe, walks
+from icl_graphs.training import coin_mixture, coins, mixture, recipe, walks
 from launch import program, train
 
 
 def describe() -> recipe.Recipe:
-  """The bundled model's recipe, made tiny."""
+  """The recipe of the bundled model of walks, made tiny."""
   return dataclasses.replace(
     walks.describe(),
     width=32,
@@ -21,6 +21,24 @@ def describe() -> recipe.Recipe:
   )
 
 
+def describe_coins() -> recipe.Recipe:
+  """The recipe of the bundled model of coins, made tiny."""
+  return dataclasses.replace(
+    coins.describe(),
+    width=32,
+    layers=1,
+    heads=2,
+    mlp_size=32,
+    stages=(
+      coin_mixture.Stage(
+        20, flips=6, judged=4, stated=2, window=1, mixed=2, judgments=2
+      ),
+    ),
+    warmup=5,
+  )
+
+
 if __name__ == "__main__":
   walks.TASKS["walks"] = describe
+  coins.TASKS["coins"] = describe_coins
   program.run(train.main)

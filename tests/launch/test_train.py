@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors import numpy as safetensors_numpy
 
-from icl_graphs.models import checkpoint, decoder, families
+from icl_graphs.models import checkpoint, decoder, families, hub
 from icl_graphs.training import optimise
 from tests import programs
 
@@ -124,3 +124,23 @@ def test_bad_input_is_refused(tmp_path, flag, message):
   assert refused.returncode == 2, refused.stderr
   assert message in refused.stderr and "Traceback" not in refused.stderr
   assert not list(tmp_path.glob("unfinished*"))
+
+
+def test_coins_are_trained_and_scored(tmp_path):
+  out = tmp_path / "coins"
+  small = ("--task=coins", "--score_sequences=4", "--score_documents=4")
+  module = "tests.launch.small_train"
+  done = programs.start(module, f"--out={out}", *small)
+  assert done.returncode == 0, done.stderr
+  assert "quantities in their bands" in done.stdout
+  rows = json.loads((out / "scores.json").read_text())["0"]["rows"]
+  assert rows["J 01: n50"]["exact"] == 7
+  assert rows["T 011, d = 6: n90"]["exact"] == 12
+  assert {row["met"] for row in rows.values()} <= {True, False, None}
+  assert not any(key.startswith("mass:") for key in rows)
+  card = (out / "README.md").read_text()
+  assert "--task=coins --seed=0" in card and "### Every quantity" in card
+  assert (out / "loss.png").stat().st_size
+  losses = json.loads((out / "training.json").read_text())["losses"]
+  assert len(losses) == 20 and losses[-1] < losses[0]
+  assert hub.load_tokenizer(out)("A: [Heads,")["input_ids"][0] == 0

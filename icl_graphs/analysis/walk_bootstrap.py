@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from jaxtyping import Float
 import numpy as np
+from scipy import special
 
 from icl_graphs.analysis import nulls
 
@@ -65,6 +66,27 @@ def ratio(
   known = np.isfinite(top) & np.isfinite(bottom)
   top, bottom = (np.where(known, one, np.nan) for one in (top, bottom))
   return _ratio(top, bottom, seed, resamples, (-np.inf, np.inf))
+
+
+def jackknife(
+  value: Float[np.ndarray, "..."],
+  without: Float[np.ndarray, "G ..."],
+  bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> Estimate:
+  """A number and its interval from leaving out one group of walks at a time.
+
+  Args:
+    value: from all G groups.
+    without: the same without each group.
+    bounds: values it can take; the interval is cut there.
+  """
+  groups = len(without)
+  spread = without - without.mean(axis=0)
+  error = np.sqrt((groups - 1) / groups * (spread**2).sum(axis=0))
+  reach = special.stdtrit(groups - 1, 0.975) * error
+  return Estimate(
+    value, np.clip(value - reach, *bounds), np.clip(value + reach, *bounds)
+  )
 
 
 def _ratio(top, bottom, seed, resamples, bounds) -> Estimate:

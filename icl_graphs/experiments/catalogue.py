@@ -6,6 +6,9 @@ from icl_graphs.experiments.paper_one import (
   emergence,
   energy_and_accuracy,
   heads,
+  patching,
+  reencoding,
+  subspaces,
   untrained,
 )
 
@@ -16,7 +19,10 @@ _PAPER_ONE: tuple[recipe.Recipe, ...] = (
   energy_and_accuracy.RECIPE,
   alignment.RECIPE,
   untrained.RECIPE,
+  reencoding.RECIPE,
   heads.RECIPE,
+  subspaces.RECIPE,
+  patching.RECIPE,
 )
 _PAPER_TWO: tuple[recipe.Recipe, ...] = ()
 

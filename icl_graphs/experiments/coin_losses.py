@@ -74,6 +74,7 @@ def _reader(config):
   return read
 
 
+_process = jax.jit(coin_mixture.process, static_argnums=(1, 2))
 _STAGE = coin_mixture.Stage(
   1, stated=_TOGETHER, window=_TOGETHER, mixed=_TOGETHER, judgments=1
 )
@@ -144,8 +145,7 @@ def _labels(subject, documents, seed):
   Sequences are drawn from the process, half of them with a comma at the end.
   """
   key = jax.random.fold_in(jax.random.key(seed), 2**21)
-  flips, _ = coin_mixture.process(key, documents, coins.LONGEST_JUDGED)
-  flips = np.asarray(flips)
+  flips = np.asarray(_process(key, documents, coins.LONGEST_JUDGED)[0])
   found = []
   for comma, part in enumerate((flips[::2], flips[1::2])):
     logs = subject.judged(part, trailing_comma=bool(comma))[:, 1:]

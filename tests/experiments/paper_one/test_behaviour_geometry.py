@@ -14,6 +14,7 @@ def test_on_a_model_that_was_never_trained(tiny_model, tmp_path):
   settings = tracing_settings.Settings(
     model=str(tiny_model),
     walks=WALKS,
+    batch_size=4,
     groups=4,
     context=LENGTH,
     resamples=20,

@@ -8,7 +8,7 @@ from icl_graphs.experiments.paper_one import straightening
 
 def test_untrained_weights_show_nothing(tiny_model, tmp_path):
   settings = tracing_settings.Settings(
-    model=str(tiny_model), walks=24, context=60, seed=1
+    model=str(tiny_model), walks=24, context=60, seed=1, batch_size=6
   )
   subject = graph_subject.GraphSubject(settings, tmp_path)
   outcome = straightening.RECIPE.run(subject, tmp_path)

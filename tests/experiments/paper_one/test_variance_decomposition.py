@@ -18,6 +18,7 @@ def subject(tiny_model, tmp_path_factory):
   settings = tracing_settings.Settings(
     model=str(tiny_model),
     walks=WALKS,
+    batch_size=4,
     groups=4,
     context=LENGTH,
     resamples=40,

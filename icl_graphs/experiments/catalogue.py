@@ -3,12 +3,16 @@
 from icl_graphs.experiments import recipe
 from icl_graphs.experiments.paper_one import (
   alignment,
+  conflict,
   emergence,
   energy_and_accuracy,
   heads,
+  held_out_edges,
+  mixtures,
   patching,
   reencoding,
   subspaces,
+  switches,
   untrained,
 )
 
@@ -17,12 +21,16 @@ from icl_graphs.experiments.paper_one import (
 _PAPER_ONE: tuple[recipe.Recipe, ...] = (
   emergence.RECIPE,
   energy_and_accuracy.RECIPE,
+  conflict.RECIPE,
   alignment.RECIPE,
   untrained.RECIPE,
   reencoding.RECIPE,
   heads.RECIPE,
   subspaces.RECIPE,
   patching.RECIPE,
+  mixtures.RECIPE,
+  switches.RECIPE,
+  held_out_edges.RECIPE,
 )
 _PAPER_TWO: tuple[recipe.Recipe, ...] = ()
 

@@ -174,6 +174,8 @@ def _plan(subject, family: Family) -> forward.Plan:
     groups=GROUPS,
     walks=max(subject.settings.walks, GROUPS),
     layers=None,
+    report_layer=None,
+    report_window=None,
     accuracy=True,
   )
   return plan

@@ -3,6 +3,7 @@
 from icl_graphs.experiments import recipe
 from icl_graphs.experiments.paper_one import (
   alignment,
+  behaviour_geometry,
   conflict,
   emergence,
   energy_and_accuracy,
@@ -11,9 +12,11 @@ from icl_graphs.experiments.paper_one import (
   mixtures,
   patching,
   reencoding,
+  straightening,
   subspaces,
   switches,
   untrained,
+  variance_decomposition,
 )
 
 # One entry per recipe. Those of paper one ask a `graph_subject.GraphSubject`,
@@ -30,6 +33,9 @@ _PAPER_ONE: tuple[recipe.Recipe, ...] = (
   patching.RECIPE,
   mixtures.RECIPE,
   switches.RECIPE,
+  behaviour_geometry.RECIPE,
+  variance_decomposition.RECIPE,
+  straightening.RECIPE,
   held_out_edges.RECIPE,
 )
 _PAPER_TWO: tuple[recipe.Recipe, ...] = ()

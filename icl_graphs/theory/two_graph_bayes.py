@@ -1,7 +1,7 @@
 """A Bayesian reader of walks over two graphs that lets old steps fade.
 
 It counts steps between words, each worth `decay` as much after every further
-word, over a Dirichlet prior: `predictors.bayes`, scored against both graphs.
+word, over a Dirichlet prior: `predictors.bayes`, against both graphs at once.
 decay = 1 counts all steps alike, as if the graph never changed.
 """
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from icl_graphs import errors
 from icl_graphs.analysis import nulls
-from icl_graphs.theory import accuracy_fit, predictors
+from icl_graphs.theory import accuracy_fit
 
-# Half-lives of about 2 to 350 words, and no forgetting.
-DECAYS = np.concatenate([1 - np.geomspace(0.3, 2e-3, 14), [1.0]])
+# Half-lives of about 2 to 700 words, and no forgetting.
+DECAYS = np.concatenate([1 - np.geomspace(0.3, 1e-3, 24), [1.0]])
 ALPHAS = np.geomspace(0.003, 10, 24)
 FOLDS = 4
 FIRST = accuracy_fit.FIRST
@@ -80,10 +80,17 @@ def fit(
   use = np.arange(length) >= min(FIRST - 1, length - 1)
   member = np.arange(len(nodes)) % groups
   losses = np.zeros((groups, len(DECAYS), len(ALPHAS)))
+  linked = np.asarray(adjacency)[member] != 0
+  degree = _degree(linked, nodes)
+  n = linked.shape[-1]
+
+  def expected(counts, alpha):
+    return (alpha * degree + counts[1]) / (alpha * n + counts[0][:, None])
+
   for d, decay in enumerate(DECAYS):
-    counts = _counts(nodes, adjacency, float(decay))
+    counts = _counts(nodes, linked, float(decay))
     for a, alpha in enumerate(ALPHAS):
-      error = (_expected(counts, adjacency, float(alpha)) - mass)[..., use]
+      error = (expected(counts, float(alpha)) - mass)[..., use]
       each = np.nansum(error**2, axis=(1, 2))
       losses[:, d, a] = np.bincount(member, each, groups)
   base = _about_mean(mass[..., use], member, groups)
@@ -99,9 +106,7 @@ def fit(
   d, a = (int(x[0]) for x in _best(losses.sum(axis=0)[None]))
   still = int(losses[:, -1].sum(axis=0).argmin())
   found = [
-    _expected(
-      _counts(nodes, adjacency, float(DECAYS[place])), adjacency, float(alpha)
-    )
+    expected(_counts(nodes, linked, float(DECAYS[place])), float(alpha))
     for place, alpha in ((d, ALPHAS[a]), (-1, ALPHAS[still]))
   ]
   return Reader(
@@ -151,24 +156,31 @@ def _about_mean(mass, member, groups):
   return result
 
 
-def _counts(nodes, adjacency, decay):
-  """For every graph of every group, the counts of its walks."""
-  groups, number = adjacency.shape[:2]
-  return [
-    [
-      predictors.count(nodes[g::groups], adjacency[g, e], decay)
-      for e in range(number)
-    ]
-    for g in range(groups)
-  ]
+def _degree(linked, nodes):
+  """Neighbours of every word in each graph, [R, E, T]."""
+  rows = np.arange(len(nodes))[:, None]
+  return np.moveaxis(linked.sum(axis=-1)[rows, :, nodes], -1, 1)
 
 
-def _expected(counts, adjacency, alpha):
-  """Probabilities [R, E, T] of the reader."""
-  groups, number, n = adjacency.shape[:3]
-  rows = sum(len(one[0].degree) for one in counts)
-  result = np.zeros((rows, number, counts[0][0].degree.shape[1]))
-  for g, of_group in enumerate(counts):
-    for e, counted in enumerate(of_group):
-      result[g::groups, e] = predictors.bayes(counted, n, alpha)
-  return result
+def _counts(nodes, linked, decay):
+  """As `predictors.count`, for graphs of every walk's own.
+
+  Returns:
+    Steps out of the current word [R, T], and those of them along an edge of
+    each graph [R, E, T].
+  """
+  walks, length = nodes.shape
+  rows = np.arange(walks)
+  number, n = linked.shape[1:3]
+  # The last entry counts all steps, the others those along edges.
+  sums = np.zeros((walks, n, number + 1))
+  found = np.zeros((walks, number + 1, length))
+  for t in range(length):
+    here = nodes[:, t]
+    if t:
+      before = nodes[:, t - 1]
+      sums *= decay
+      sums[rows, before, :number] += linked[rows, :, before, here]
+      sums[rows, before, number] += 1
+    found[..., t] = sums[rows, here]
+  return found[:, number], found[:, :number]

@@ -282,17 +282,18 @@ def _claims(seen, found):
     recipe.Claim(
       *SLOWER,
       _verdict(delay[1] > 0, delay[2] < 0),
-      f"{_words(late['model_half_new'])} after the change,"
-      f" {_words(late['model_half_first'])} from the start; difference"
-      f" {_words(delay)}. The fading reader:"
-      f" {_words(late['fading_half_new'])} after the change.",
+      f"Words after the change: {_words(late['model_half_new'])}; from the"
+      f" start: {_words(late['model_half_first'])}; difference {_words(delay)}."
+      f" The fading reader, after the change:"
+      f" {_words(late['fading_half_new'])}.",
     ),
     recipe.Claim(
       *GEOMETRY,
       _verdict(lead[2] < 0, lead[1] > 0),
-      f"Energies cross {_words(late['energy_crossing'])} after the change,"
-      f" probabilities {_words(late['model_crossing'])}; difference"
-      f" {_words(lead)}.",
+      f"Words until energies cross: {_words(late['energy_crossing'])};"
+      f" probabilities: {_words(late['model_crossing'])}; difference"
+      f" {_words(lead)}. Earlier change: {_words(found[0]['energy_crossing'])}"
+      f" and {_words(found[0]['model_crossing'])}.",
     ),
   )
 
@@ -311,10 +312,10 @@ def _text(stat, digits: int = 2) -> str:
 def _words(stat) -> str:
   """Times; a time that is never reached is called so."""
   value, low, high = (
-    f"{x:.0f}" if np.isfinite(x) else "never" if np.isinf(x) else "?"
+    f"{x:.0f}" if np.isfinite(x) else "not reached" if np.isinf(x) else "?"
     for x in stat
   )
-  return f"{value} [{low}, {high}] words"
+  return f"{value} [{low}, {high}]"
 
 
 def _entry(stat) -> dict[str, float | None]:

@@ -61,7 +61,14 @@ def switches(path: pathlib.Path, changes: Sequence[Change], layer: int) -> None:
     for axis in grid[-1]:
       axis.set_xlabel("context (words)")
     handles, labels = grid[0, 1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    # Columns are filled first: one for each kind of line.
+    order = [0, 3, 1, 4, 2, 5]
+    figure.legend(
+      [handles[k] for k in order],
+      [labels[k] for k in order],
+      loc="outside lower center",
+      ncols=3,
+    )
     figure.suptitle(
       f"One graph gives way to another over the same words (hidden state"
       f" {layer})",
@@ -73,7 +80,7 @@ def switches(path: pathlib.Path, changes: Sequence[Change], layer: int) -> None:
 
 def _probabilities(axis, change):
   time = np.arange(1, change.mass.shape[1] + 1)
-  thinned = slice(None, None, max(1, len(time) // 40))
+  thinned = slice(None, None, max(1, len(time) // 25))
   graphs = zip(
     (OLD, NEW),
     ("old graph", "new graph"),

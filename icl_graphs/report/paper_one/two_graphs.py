@@ -116,7 +116,11 @@ def even_mixture(
       curves.log_axis(axis, list(contexts))
       axis.set_xlabel("context (words, log scale)")
       axis.set_ylabel(label)
-      axis.legend(loc="best")
+    # Room for the legends.
+    left.margins(y=0.3)
+    left.legend(loc="lower right")
+    right.set_ylim(-0.02, 1)
+    right.legend(loc="upper right")
     figure.suptitle(
       f"An even mixture as the context grows (hidden state {layer})",
       x=0.01,

@@ -29,12 +29,12 @@ def scene():
     "edges": [[0, 1], [1, 2], [2, 3], [3, 0]],
     "positions": [[1, 0], [0, 1], [-1, 0], [0, -1]],
     "layers": [0, 4],
-    "report": 4,
+    "report_layer": 4,
     "contexts": [5, 50, 256],
     "xy": xy,
     "accuracy": [0.1, None, 0.9],
     "energy": [[1.0, 0.9, 0.8], [1.1, 0.7, 0.5]],
-    "null_energy": 1.0,
+    "null_energy": [[0.9, 0.9, 0.9]] * 2,
   }
 
 
@@ -103,7 +103,7 @@ def test_page_lives_in_a_browser(page, tmp_path):
   assert told["problems"] == []
   found = told["found"]
   assert found["moved"] == 4 and found["dots"] == 4 and found["empty"]
-  assert found["text"] == "relative energy 0.70 (null 1.00)"
+  assert found["text"] == "relative energy 0.70 (relabelled words: above 0.90)"
   assert found["links"] == [True] * 3
   assert found["bold"] == 0 and found["graphs"] == 2
   assert found["pictures"] == [4]

@@ -44,8 +44,8 @@ function show(figure) {
     context.max = one.contexts.length - 1;
     context.value = context.max;
     layer.max = one.layers.length - 1;
-    layer.value = one.report === undefined ? layer.max
-      : one.layers.indexOf(one.report);
+    layer.value = one.report_layer === undefined ? layer.max
+      : one.layers.indexOf(one.report_layer);
     draw();
   }
 
@@ -55,13 +55,14 @@ function show(figure) {
     const box = svg.getBoundingClientRect();
     svg.replaceChildren();
     svg.setAttribute('viewBox', `0 0 ${box.width} ${box.height}`);
-    pick('.context-text').textContent = `${one.contexts[c]} words`;
+    pick('.context-text').textContent = `${one.contexts[c]} ${one.unit || 'words'}`;
     pick('.layer-text').textContent = one.layers[k];
     const said = [];
-    const energy = one.energy?.[k]?.[c], null_ = one.null_energy;
+    const energy = one.energy?.[k]?.[c], chance = one.null_energy?.[k]?.[c];
     if (typeof energy === 'number') {
       said.push(`relative energy ${energy.toFixed(2)}`
-        + (typeof null_ === 'number' ? ` (null ${null_.toFixed(2)})` : ''));
+        + (typeof chance === 'number'
+          ? ` (relabelled words: above ${chance.toFixed(2)})` : ''));
     }
     const accuracy = one.accuracy?.[c];
     if (typeof accuracy === 'number') {

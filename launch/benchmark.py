@@ -9,6 +9,9 @@ requirements-test.txt.
                 transformers; utilisation, memory, loading and compiling
   decoding      512 sequences of 300 tokens drawn after one prompt, beside
                 transformers' generate
+  heads         a sweep over ablated heads (6 sizes, 2 lists and 4 random sets,
+                zero and mean ablation, 16 walks) beside one configuration and
+                one walk at a time, by us and by hooks on transformers
   walks         1,024 plain walks of 1,400 nodes on two grids beside numpy,
                 networkx and Python; other laws, and pairs of neighbours
   minimization  4,096 restarts of 1,000 steps on a 4 x 4 grid (64 dimensions) in
@@ -24,6 +27,7 @@ from absl import flags
 from icl_graphs import errors
 from icl_graphs.experiments.speed import (
   decoding,
+  heads,
   minimization,
   model,
   timing,
@@ -36,6 +40,7 @@ from launch import program
 _TOPICS = {
   "model": (model, "tests.speed.torch_model"),
   "decoding": (decoding, "tests.speed.torch_decoding"),
+  "heads": (heads, "tests.speed.torch_heads"),
   "walks": (walks, None),
   "minimization": (minimization, "tests.theory.torch_baseline"),
 }

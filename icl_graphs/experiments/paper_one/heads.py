@@ -32,7 +32,7 @@ LAST = 200  # words whose accuracy is averaged, of the published ablations
 # Mean outputs are those of walks that are not ablated.
 _OTHERS = 2**24
 # Walks that a CPU takes at a time: with them, everything stays in its caches.
-_CPU_WALKS = 2
+CPU_WALKS = 2
 
 
 def run(
@@ -58,7 +58,7 @@ def run(
   task = forward.task(graph, settings.seed)
   sums, _ = subject.evaluate(
     "mean head outputs",
-    functools.partial(_mean_step, plan),
+    functools.partial(mean_step, plan),
     np.arange(min(settings.walks, MEAN_WALKS), dtype=np.int32) + _OTHERS,
     task,
     words=words,
@@ -69,11 +69,11 @@ def run(
   on_cpu = subject.model.spread.devices[0].platform == "cpu"
   sums, found = subject.evaluate(
     "head ablation",
-    functools.partial(_step, plan, observed),
+    functools.partial(step, plan, observed),
     walks,
     (task, tree),
     words=words * len(conditions),
-    batch_size=settings.batch_size or (_CPU_WALKS if on_cpu else None),
+    batch_size=settings.batch_size or (CPU_WALKS if on_cpu else None),
   )
   measured = _measured(conditions, scored, sums, found, graph, config, settings)
   measured = measured.assign_coords(hidden_state=list(observed))
@@ -110,7 +110,7 @@ def _score_step(config, params, fixed, tokens, valid):
   return (), heads.scores(config, params, tokens, patterns)
 
 
-def _mean_step(plan, params, task, index, valid):
+def mean_step(plan, params, task, index, valid):
   """Head outputs at the words of other walks, summed."""
   batch = forward.sample(plan, task, index)
   counted = (batch.nodes >= 0) & valid[:, None]
@@ -118,10 +118,32 @@ def _mean_step(plan, params, task, index, valid):
   return {"outputs": outputs, "count": jnp.sum(counted)}, ()
 
 
-def _step(plan, observed, params, fixed, index, valid):
-  """Accuracies of every walk and class sums, by condition."""
+def step(plan, observed, params, fixed, index, valid):
+  """Accuracies of every walk and class sums, by condition.
+
+  Args:
+    plan: of walks with one context and one window.
+    observed: hidden states whose class sums are kept.
+    params: of the model.
+    fixed: a `forward.Task` and a `sweep.Tree`.
+    index, valid: of the walks, see `forward.observe`.
+
+  Returns:
+    Sums "hidden" [K, C, G, n, D] and "count" [G, n]; per walk "full" and "mass"
+    [B, C, T] of `readout.Scores`.
+  """
   task, tree = fixed
   batch = forward.sample(plan, task, index)
+  finish, observe, count = readers(plan, params, task, batch, index, valid)
+  scores, hidden = sweep.read(
+    plan.decoder, params, batch.tokens, tree, finish, observe, observed
+  )
+  sums = {"hidden": jnp.stack(hidden), "count": count}
+  return sums, jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), scores)
+
+
+def readers(plan, params, task, batch, index, valid):
+  """What is read of final and of other hidden states, and class counts."""
   groups = class_sums.one_hot_groups(plan.sums, index, valid)
   unembedding = decoder.unembedding(params, plan.decoder)
   members = class_sums.one_hot_nodes(plan.sums, batch.nodes, unembedding.dtype)
@@ -141,17 +163,11 @@ def _step(plan, observed, params, fixed, index, valid):
     return {"full": scores.accuracy_full, "mass": scores.node_mass}
 
   def observe(hidden):
-    return class_sums.segment_sums(plan.sums, hidden, members, groups)
-
-  scores, hidden = sweep.read(
-    plan.decoder, params, batch.tokens, tree, finish, observe, observed
-  )
-  sums = {
     # One context and one window: a single segment.
-    "hidden": jnp.stack([one[:, 0] for one in hidden]),
-    "count": class_sums.segment_counts(plan.sums, members, groups)[0],
-  }
-  return sums, jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), scores)
+    return class_sums.segment_sums(plan.sums, hidden, members, groups)[0]
+
+  count = class_sums.segment_counts(plan.sums, members, groups)[0]
+  return finish, observe, count
 
 
 def _measured(conditions, scored, sums, found, graph, config, settings):

@@ -129,6 +129,11 @@ def tested(
   )
 
 
+def log_reach(walked: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+  """Logarithm of `reach`; ends beyond all hops count as nearly impossible."""
+  return np.log(np.maximum(reach(walked), 1e-12))
+
+
 def reach(walked: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
   """Probability of ends when each hop of the walk is followed by another.
 
@@ -172,13 +177,13 @@ def adjusted(
   forms = []
   for m, i, k, hop, graph in blocks:
     degree = (graph > 0).sum(axis=1)
-    log_reach = np.log(np.maximum(reach(graph)[i, k], 1e-12))
+    far = log_reach(graph)[i, k]
     columns = [
       *(hop == d for d in range(2, largest + 1)),
       *(degree[k] == d for d in degrees[1:]),
       *(degree[i] == d for d in degrees[1:]),
-      log_reach,
-      log_reach**2,
+      far,
+      far**2,
       full[m][i, k] > 0,
     ]
     design = np.stack(columns, axis=1).astype(np.float64)

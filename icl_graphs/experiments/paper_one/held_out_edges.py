@@ -105,7 +105,8 @@ def run(subject, folder: pathlib.Path) -> recipe.Outcome:
     report_window=None,
     accuracy=True,
   )
-  sets = settings.walks
+  # One walk each: what counts is how many edges are held out.
+  sets = 2 * settings.walks
   rng = np.random.default_rng(settings.seed)
   made = []
   for m in range(sets):
@@ -126,7 +127,7 @@ def run(subject, folder: pathlib.Path) -> recipe.Outcome:
   pairs = unwalked.matched(walked, full, edges)
   options = {"resamples": max(1000, settings.resamples), "seed": settings.seed}
   found = unwalked.tested(logs, visits, pairs, **options)
-  reach = np.log(np.stack([unwalked.reach(one) for one in walked]))
+  reach = np.stack([unwalked.log_reach(one) for one in walked])
   reader = unwalked.tested(reach * visits[..., None], visits, pairs, **options)
   left = unwalked.adjusted(logs, visits, walked, full, **options)
   by_distance = unwalked.by_distance(mass, visits, walked, full, **options)

@@ -6,6 +6,7 @@ import pathlib
 from jaxtyping import Float
 import matplotlib
 from matplotlib import figure as mpl_figure
+from matplotlib import ticker
 import numpy as np
 
 from icl_graphs.analysis import unwalked
@@ -48,8 +49,10 @@ def held_out(
     values = np.stack([kept[name] for name in order], axis=1)
     intervals.dots(left, names, np.maximum(values, 1e-7), looks)
     left.set_xscale("log")
+    left.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{x:g}"))
+    left.xaxis.set_minor_formatter(ticker.NullFormatter())
     left.set_xlabel("probability of the word (log scale)")
-    left.set_title("no step of the walk joined these, but the first")
+    left.set_title("pairs that no step joined, below the walked edges")
     rows = {
       "model": model[:3],
       "model, structure\ntaken out": adjusted,

@@ -22,7 +22,7 @@ _DEFAULT = tracing_settings.Settings(walks=128)
 # Decided by each experiment.
 _OF_RECIPES = (
   *("graphs", "mode", "separator", "pair_role", "stay", "teleport", "hops"),
-  *("non_backtracking", "contexts", "layers", "accuracy", "chat"),
+  *("non_backtracking", "contexts", "layers", "accuracy", "chat", "chat_role"),
   "random_weights_control",
 )
 

@@ -14,7 +14,8 @@ _LISTS_OF_NUMBERS = ("contexts", "windows", "layers")
 _HELP = {
   "model": "Folder, hub id, or bundled:NAME.",
   "revision": "Branch, tag or commit of a hub model.",
-  "chat": "Words as the user's message in the tokenizer's chat template.",
+  "chat": "Words as a message in the tokenizer's chat template.",
+  "chat_role": "With --chat: user, or assistant (an answer begun for it).",
   "graphs": "Graph specs, e.g. grid:4x4,ring:10,hex:3x3,file:PATH.",
   "words": "Concept list (paper30, nouns, paper30+nouns, days, ...) or a file.",
   "word_seed": "Draw words at random with this seed, not in the list's order.",

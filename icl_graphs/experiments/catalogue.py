@@ -11,6 +11,7 @@ from icl_graphs.experiments.paper_one import (
   held_out_edges,
   mixtures,
   patching,
+  prompt_conditions,
   reencoding,
   straightening,
   subspaces,
@@ -37,6 +38,7 @@ _PAPER_ONE: tuple[recipe.Recipe, ...] = (
   variance_decomposition.RECIPE,
   straightening.RECIPE,
   held_out_edges.RECIPE,
+  prompt_conditions.RECIPE,
 )
 _PAPER_TWO: tuple[recipe.Recipe, ...] = ()
 

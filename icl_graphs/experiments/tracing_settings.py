@@ -28,6 +28,7 @@ class Settings:
   model: str = "bundled:walks"
   revision: str | None = None
   chat: bool = False  # raw words, as in the paper
+  chat_role: str = "user"
   graphs: tuple[str, ...] = ("grid:4x4", "ring:10", "hex:3x3")
   words: str = "paper30+nouns"
   word_seed: int | None = None  # the list's own order
@@ -105,7 +106,7 @@ def prepare(
   config, tokenizer = model.decoder, model.tokenizer
   opening = None
   if settings.chat:
-    opening = chat.opening(tokenizer, config.vocab_size)
+    opening = chat.opening(tokenizer, config.vocab_size, settings.chat_role)
   bos_ids = opening.ids if opening else hub.bos_ids(tokenizer, config)
   length = _context(settings, config, len(bos_ids))
   layers = _layers(settings, config)

@@ -2,8 +2,9 @@
 
 Instruct models were trained on conversations. The paper (arXiv 2501.00070)
 gives them raw words all the same, and so does this package unless asked: then
-the words follow what the tokenizer's own chat template puts before a message.
-What it would put after the message is never read.
+the words follow what the tokenizer's own chat template puts before a message,
+the user's or one that the assistant has begun. What it would put after the
+message is never read.
 """
 
 import dataclasses
@@ -16,6 +17,9 @@ from icl_graphs.tasks import prompts
 
 # Stands for the words while the template is rendered.
 _MESSAGE = "the-words-of-the-walk"
+# What the user asks for where the words are the assistant's.
+INSTRUCTION = "Continue the sequence of words."
+ROLES = ("user", "assistant")
 # Templates of Llama 3 tell the model the date; a run must not depend on it.
 _DATE = "26 Jul 2024"
 
@@ -35,26 +39,37 @@ class Opening:
 
 
 def opening(
-  tokenizer: transformers.PreTrainedTokenizerBase, vocab_size: int
+  tokenizer: transformers.PreTrainedTokenizerBase,
+  vocab_size: int,
+  role: str = "user",
 ) -> Opening:
-  """Renders the tokenizer's chat template up to the user's message.
+  """Renders the tokenizer's chat template up to a message.
 
   Args:
     tokenizer: of an instruct model.
     vocab_size: V of the model.
+    role: whose message: the "user"'s, or the "assistant"'s answer to
+      `INSTRUCTION`.
 
   Raises:
     InputError: no chat template, one that fails or changes the message, or
       tokens that the model does not have.
   """
+  if role not in ROLES:
+    raise errors.InputError(
+      f"chat role {role!r} is not one of {', '.join(ROLES)}"
+    )
   if not getattr(tokenizer, "chat_template", None):
     raise errors.InputError(
       "the tokenizer has no chat template, so this is not an instruct model;"
       " leave --chat out"
     )
+  messages = [{"role": role, "content": _MESSAGE}]
+  if role == "assistant":
+    messages.insert(0, {"role": "user", "content": INSTRUCTION})
   try:
     text = tokenizer.apply_chat_template(
-      [{"role": "user", "content": _MESSAGE}],
+      messages,
       tokenize=False,
       date_string=_DATE,
     )
@@ -67,7 +82,7 @@ def opening(
   before, *after = text.split(_MESSAGE)
   if len(after) != 1:
     raise errors.InputError(
-      f"the tokenizer's chat template shows the user's message {len(after)}"
+      f"the tokenizer's chat template shows the {role}'s message {len(after)}"
       " times instead of once; leave --chat out or correct the template"
     )
   before = before.removesuffix(" ")

@@ -131,3 +131,30 @@ def test_a_template_that_runs_into_the_words(load):
   wrong = chat.Opening("user: a", opening.ids)
   with pytest.raises(errors.InputError, match="other tokens"):
     chat.check(wrong, tokenizer, layout)
+
+
+def test_an_answer_that_the_assistant_has_begun(load):
+  tokenizer = _with(load("qwen3"), CHATML)
+  opening = chat.opening(tokenizer, 200_000, "assistant")
+  assert opening.text == (
+    "<|im_start|>user\nContinue the sequence of words.<|im_end|>\n"
+    "<|im_start|>assistant\n"
+  )
+  layout = prompts.layout(tokenizer, WORDS, bos_ids=opening.ids)
+  chat.check(opening, tokenizer, layout)
+  with pytest.raises(errors.InputError, match="role 'system'"):
+    chat.opening(tokenizer, 200_000, "system")
+
+
+@pytest.mark.parametrize("name", ["mistral-v3", "gpt2", "olmo2"])
+def test_words_of_the_assistant_stay_one_token(load, name):
+  tokenizer = _with(load(name), CHATML)
+  opening = chat.opening(tokenizer, 200_000, "assistant")
+  chosen = words.concept_words("numbers", 6)
+  layout = prompts.layout(tokenizer, chosen, bos_ids=opening.ids)
+  chat.check(opening, tokenizer, layout)
+
+
+def test_a_template_without_the_assistant(load):
+  with pytest.raises(errors.InputError, match="assistant's message 0 times"):
+    chat.opening(_with(load("gpt2"), TURNS), 200_000, "assistant")

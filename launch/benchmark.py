@@ -14,6 +14,8 @@ requirements-test.txt.
                 one walk at a time, by us and by hooks on transformers
   walks         1,024 plain walks of 1,400 nodes on two grids beside numpy,
                 networkx and Python; other laws, and pairs of neighbours
+  coins         judgments and trees of coin flips from shared keys and values,
+                beside every context read alone
   minimization  4,096 restarts of 1,000 steps on a 4 x 4 grid (64 dimensions) in
                 one call, batched torch, and numpy restart by restart
 """
@@ -26,6 +28,7 @@ from absl import flags
 
 from icl_graphs import errors
 from icl_graphs.experiments.speed import (
+  coins,
   decoding,
   heads,
   minimization,
@@ -42,6 +45,7 @@ _TOPICS = {
   "decoding": (decoding, "tests.speed.torch_decoding"),
   "heads": (heads, "tests.speed.torch_heads"),
   "walks": (walks, None),
+  "coins": (coins, None),
   "minimization": (minimization, "tests.theory.torch_baseline"),
 }
 

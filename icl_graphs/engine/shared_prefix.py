@@ -30,6 +30,10 @@ from icl_graphs.probes import masses
 Params = Any
 
 
+# Over branches: with more, ever less of the trunk is looked at in vain.
+PASSES = 4
+
+
 class Rows(NamedTuple):
   """Groups as arrays, padded to the largest of them.
 
@@ -46,11 +50,25 @@ class Rows(NamedTuple):
   reads: Int[np.ndarray, "R Q"]
 
 
+class Pass(NamedTuple):
+  """Rows of branches that are read together; hashable.
+
+  Attributes:
+    first, stop: rows of M.
+    slots: tokens of the trunk that they can see; they look at no others.
+  """
+
+  first: int
+  stop: int
+  slots: int
+
+
 class Plan(NamedTuple):
-  """What a pass reads, and where each context is found in it.
+  """What is read, and where each context is found in it.
 
   Attributes:
     rows: see `Rows`.
+    passes: over branches, those that leave the trunk early first.
     index: of every group, the place in Q of each of its contexts; equal
       contexts have the same.
     tokens: read in all groups, without padding.
@@ -58,6 +76,7 @@ class Plan(NamedTuple):
   """
 
   rows: Rows
+  passes: tuple[Pass, ...]
   index: tuple[Int[np.ndarray, " contexts"], ...]
   tokens: int
   separate: int
@@ -74,12 +93,16 @@ class Plan(NamedTuple):
     return [one[index] for one, index in zip(found, self.index, strict=True)]
 
 
-def plan(groups: Sequence[Sequence[Sequence[int]]]) -> Plan:
+def plan(
+  groups: Sequence[Sequence[Sequence[int]]], passes: int = PASSES
+) -> Plan:
   """Arranges groups of contexts.
 
   Args:
     groups: token ids of every context of every group. Contexts of a group
       should share most of what they begin with.
+    passes: most passes over branches. More of them look at less of the trunk,
+      and each takes its time to compile.
 
   Raises:
     errors.InputError: no group, a group without contexts, or an empty context.
@@ -92,8 +115,11 @@ def plan(groups: Sequence[Sequence[Sequence[int]]]) -> Plan:
   parts = [token_tree.split(tree) for tree in trees]
   trunk = max(len(path) for path, _ in parts)
   width = max([1, *(block.size for _, blocks in parts for block in blocks)])
-  packed = [token_tree.pack(blocks, width) for _, blocks in parts]
-  height = max(1, *map(len, packed)) if packed else 1
+  packed = [
+    _by_depth(tree, token_tree.pack(blocks, width))
+    for tree, (_, blocks) in zip(trees, parts, strict=True)
+  ]
+  height = max([1, *map(len, packed)])
   filled, index = [], []
   for tree, (path, _), lines, contexts in zip(
     trees, parts, packed, groups, strict=True
@@ -108,11 +134,30 @@ def plan(groups: Sequence[Sequence[Sequence[int]]]) -> Plan:
     row._replace(reads=np.pad(row.reads, (0, queries - len(row.reads))))
     for row in filled
   ]
+  rows = jax.tree.map(lambda *leaves: np.stack(leaves), *filled)
   return Plan(
-    jax.tree.map(lambda *leaves: np.stack(leaves), *filled),
+    rows,
+    _passes(rows.places.depth, passes),
     tuple(index),
     sum(len(tree.tokens) for tree in trees),
     sum(len(context) for tree in trees for context in tree.ends),
+  )
+
+
+def _by_depth(tree, lines):
+  """Rows ordered by how much of the trunk they see."""
+  return sorted(
+    lines, key=lambda line: max(tree.positions[block.start] for block in line)
+  )
+
+
+def _passes(depth, most):
+  """Parts of rows of equal number, none of which is empty."""
+  height = depth.shape[1]
+  ends = sorted({height * part // most for part in range(1, most + 1)} - {0})
+  return tuple(
+    Pass(first, stop, max(1, int(depth[:, first:stop].max())))
+    for first, stop in zip([0, *ends[:-1]], ends, strict=True)
   )
 
 
@@ -171,9 +216,19 @@ def check(config: config_lib.DecoderConfig, planned: Plan) -> None:
 
 
 def hidden(
-  params: Params, config: config_lib.DecoderConfig, rows: Rows
+  params: Params,
+  config: config_lib.DecoderConfig,
+  rows: Rows,
+  passes: tuple[Pass, ...] = (),
 ) -> Float[Array, "R Q D"]:
-  """Hidden states after the final norm at the last token of every context."""
+  """Hidden states after the final norm at the last token of every context.
+
+  Args:
+    params: decoder parameters.
+    config: of the decoder.
+    rows: of a plan that `check` accepts.
+    passes: of the plan; without, one that looks at the whole trunk.
+  """
   model = decoder.Decoder(config)
   variables = {"params": params}
   groups, length = rows.trunk.shape
@@ -184,16 +239,24 @@ def hidden(
     jnp.full((groups,), length, jnp.int32),
     method="prefill",
   )
-  branched, _ = model.apply(
-    variables,
-    rows.tokens.reshape(-1, rows.tokens.shape[2]),
-    branches.Branches(cache_lib.as_prefix(read), rows.places),
-    length,
-    method="branch",
-  )
-  every = jnp.concatenate(
-    [final, branched.reshape(groups, -1, final.shape[-1])], axis=1
-  )
+  found = [final]
+  for first, stop, slots in passes or (Pass(0, rows.tokens.shape[1], length),):
+    tokens, places = jax.tree.map(
+      lambda leaf, first=first, stop=stop: leaf[:, first:stop],
+      (rows.tokens, rows.places),
+    )
+    trunk = cache_lib.Prefix(
+      read.key[:, :, :slots], read.value[:, :, :slots], read.length
+    )
+    branched, _ = model.apply(
+      variables,
+      tokens.reshape(-1, tokens.shape[2]),
+      branches.Branches(trunk, places),
+      length,
+      method="branch",
+    )
+    found.append(branched.reshape(groups, -1, final.shape[-1]))
+  every = jnp.concatenate(found, axis=1)
   return jnp.take_along_axis(every, rows.reads[..., None], axis=1)
 
 
@@ -205,6 +268,7 @@ def log_masses(
   *,
   config: config_lib.DecoderConfig,
   sets: masses.Sets,
+  passes: tuple[Pass, ...] = (),
 ) -> tuple[tuple[()], Float[Array, "R Q S"]]:
   """Log-probabilities of sets of next tokens; a step for `rows.evaluate`.
 
@@ -215,13 +279,14 @@ def log_masses(
     valid: unused: rows do not depend on each other.
     config: of the decoder.
     sets: disjoint sets of token ids, accepted by `masses.check`.
+    passes: of the plan; without, one that looks at the whole trunk.
 
   Returns:
     Nothing that adds over rows, and log-probabilities in float32.
   """
   del fixed, valid
   found = masses.log_masses(
-    hidden(params, config, rows),
+    hidden(params, config, rows, passes),
     decoder.unembedding(params, config),
     sets,
     softcap=config.logit_softcap,

@@ -209,7 +209,10 @@ class CoinSubject(subject.Subject):
     plan = shared_prefix.plan(groups)
     shared_prefix.check(self.decoder, plan)
     step = functools.partial(
-      shared_prefix.log_masses, config=self.decoder, sets=sets
+      shared_prefix.log_masses,
+      config=self.decoder,
+      sets=sets,
+      passes=plan.passes,
     )
     _, found = self.evaluate(name, step, plan.rows, words=plan.words)
     return plan.pick(found)

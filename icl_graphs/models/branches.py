@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from icl_graphs.models import attention
 from icl_graphs.models import cache as cache_lib
+from icl_graphs.models import layers as layers_lib
 
 
 class Places(NamedTuple):
@@ -71,6 +72,9 @@ def attend(
 ) -> Float[Array, "B T N H"]:
   """New tokens attend to their trunk, to what leads to them and to themselves.
 
+  Heads come first in all arrays, so that the two products, with the trunk and
+  among new tokens, leave their scores as the softmax over both reads them.
+
   Args:
     query, key, value: of the new tokens, rotated.
     past: one layer of the trunks.
@@ -78,32 +82,46 @@ def attend(
     scale, window, softcap, precision: as in `attention.attention`.
   """
   count, rows, time = places.depth.shape
-  batch, slots = query.shape[0], past.key.shape[1]
-  shared = (count, rows, time, key.shape[2], -1, query.shape[3])
-  grouped = query.reshape(shared)
-  new_key, new_value = (
-    array.reshape(count, rows, *array.shape[1:]) for array in (key, value)
-  )
-  slot = jnp.arange(slots)[None, None, None]
+  kv_heads, size = key.shape[2:]
+
+  def by_head(array):
+    """[R, K, M, G, T, H]."""
+    array = array.reshape(count, rows, time, kv_heads, -1, size)
+    return jnp.transpose(array, (0, 3, 1, 4, 2, 5))
+
+  query = by_head(query)
+  key, value = by_head(key)[:, :, :, 0], by_head(value)[:, :, :, 0]
+  slot = jnp.arange(past.key.shape[1])[None, None, None]
   visible = [slot < places.depth[..., None], places.leads]
   if window is not None:
     here = places.position[..., None]
     visible[0] &= here < slot + window
-    visible[1] &= here < places.position[..., None, :] + window
+    visible[1] &= here < places.position[:, :, None] + window
+  einsums = ("rkmgth,rskh->rkmgts", "rkmgth,rkmsh->rkmgts")
   scores = [
-    attention.products("rmtkgh,rskh->rmkgts", grouped, past.key, precision),
-    attention.products("rmtkgh,rmskh->rmkgts", grouped, new_key, precision),
+    jnp.where(
+      mask[:, None, :, None],
+      layers_lib.capped(
+        attention.products(einsum, query, keys, precision) * scale, softcap
+      ),
+      -jnp.inf,
+    )
+    for einsum, keys, mask in zip(
+      einsums, (past.key, key), visible, strict=True
+    )
   ]
-  joined = jnp.concatenate(scores, axis=-1)
-  weights = attention.softmax(
-    joined.reshape(batch, *joined.shape[2:]),
-    jnp.concatenate(visible, axis=-1).reshape(batch, 1, 1, time, -1),
-    scale,
-    softcap,
-  ).reshape(joined.shape)
-  mixed = attention.mixture(
-    "rmkgts,rskh->rmtkgh", weights[..., :slots], past.value, precision
-  ) + attention.mixture(
-    "rmkgts,rmskh->rmtkgh", weights[..., slots:], new_value, precision
+  # A token sees itself: the maximum is finite.
+  most = jnp.maximum(*(jnp.max(one, -1, keepdims=True) for one in scores))
+  weights = [jnp.exp(one - most) for one in scores]
+  total = sum(jnp.sum(one, -1, keepdims=True) for one in weights)
+  einsums = ("rkmgts,rskh->rkmgth", "rkmgts,rkmsh->rkmgth")
+  mixed = sum(
+    attention.mixture(einsum, one, values, precision)
+    for einsum, one, values in zip(
+      einsums, weights, (past.value, value), strict=True
+    )
   )
-  return mixed.reshape(query.shape)
+  mixed = (mixed / total).astype(past.value.dtype)
+  return jnp.transpose(mixed, (0, 2, 4, 1, 3, 5)).reshape(
+    count * rows, time, -1, size
+  )

@@ -16,7 +16,6 @@ from icl_graphs.models import decoder
 from icl_graphs.probes import masses
 from tests.models import switches
 
-
 SETS = ((3, 5), (11,), (0, 36, 20))
 HEAD, TAIL = [7, 8, 9, 10, 7], [30, 31, 32]
 # A flip of one or two tokens, with its comma.
@@ -65,7 +64,9 @@ def _alone(config, contexts):
 def _shared(config, groups):
   planned = shared_prefix.plan(groups)
   shared_prefix.check(config, planned)
-  step = functools.partial(shared_prefix.log_masses, config=config, sets=SETS)
+  step = functools.partial(
+    shared_prefix.log_masses, config=config, passes=planned.passes, sets=SETS
+  )
   valid = np.ones(len(groups), bool)
   _, found = jax.jit(step)(switches.params(config), (), planned.rows, valid)
   return planned.pick(np.asarray(found))
@@ -139,7 +140,9 @@ def test_rows_run_on_all_devices():
   groups = [_judgment([0, 1, n % 2, 0]) for n in range(5)]
   planned = shared_prefix.plan(groups)
   spread = parallel.spread()
-  step = functools.partial(shared_prefix.log_masses, config=config, sets=SETS)
+  step = functools.partial(
+    shared_prefix.log_masses, config=config, passes=planned.passes, sets=SETS
+  )
   _, found = rows.evaluate(
     step,
     spread.put(switches.params(config)),

@@ -217,7 +217,7 @@ class _Job:
     sums, _ = jax.jit(functools.partial(recipe.mean_step, self.plan))(
       self._params, self._task, self._walks, valid
     )
-    return np.asarray(sums["outputs"] / sums["count"])
+    return np.asarray(sums["outputs"]) / int(sums["count"])
 
   def for_torch(self):
     """What its rival is told: sequences, nodes, edges, words, ablations."""

@@ -55,14 +55,15 @@ def test_conditions_are_those_of_single_passes(subject, outcome):
 
   plan, graph = subject.plan(heads_recipe.SPEC)
   task = forward.task(graph, 0)
-  others = forward.sample(plan, task, np.arange(16) + 2**24)
+  sample = jax.jit(functools.partial(forward.sample, plan))
+  others = sample(task, np.arange(16) + 2**24)
   words = np.asarray(others.nodes) >= 0
   mean = jax.jit(
     lambda params: heads.output_sums(config, params, others.tokens, words)
   )(subject.params)
   mean = np.asarray(mean) / words.sum()
 
-  batch = forward.sample(plan, task, np.arange(8))
+  batch = sample(task, np.arange(8))
   linked = np.asarray(graph.adjacency) > 0
   ids = np.asarray(plan.layout.node_token_ids)
   for number in (0, 2, 3, measured.sizes["condition"] - 1):

@@ -20,6 +20,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from icl_graphs.probes import symmetric
+
 _HIGHEST = jax.lax.Precision.HIGHEST
 # Components with less than this share of the variance are rounding.
 _LEAST_SHARE = 1e-9
@@ -97,13 +99,13 @@ def components(means: Float[Array, "*batch n D"], count: int) -> Components:
   """
   centred = means - jnp.mean(means, axis=-2, keepdims=True)
   gram = jnp.einsum("...id,...jd->...ij", centred, centred, precision=_HIGHEST)
-  variances, vectors = jnp.linalg.eigh(gram)
-  variances = jnp.maximum(variances[..., ::-1], 0)
+  variances, vectors = symmetric.eigh(gram)
+  variances = jnp.maximum(variances, 0)
   total = jnp.sum(variances, axis=-1, keepdims=True)
   ratio = (variances / jnp.where(total > 0, total, 1))[..., :count]
   rows = jnp.einsum(
     "...ik,...id->...kd",
-    vectors[..., ::-1][..., :count],
+    vectors[..., :count],
     centred,
     precision=_HIGHEST,
   )

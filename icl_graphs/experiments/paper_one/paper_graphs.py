@@ -64,9 +64,13 @@ def observe(
 
 
 def possible(
-  subject: subject_lib.Subject, specs: Iterable[str] = SPECS
+  subject: subject_lib.Subject, specs: Iterable[str] | None = None
 ) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
   """Which graphs a model can be asked about, and how.
+
+  Args:
+    subject: the model.
+    specs: graphs; None for those of the paper.
 
   Returns:
     (graph to changes of the settings, a note for each that is left out).
@@ -76,7 +80,7 @@ def possible(
   """
   asked, notes = {}, []
   problem = None
-  for spec in specs:
+  for spec in SPECS if specs is None else specs:
     try:
       asked[spec] = changes(subject, spec)
     except errors.InputError as error:

@@ -39,10 +39,11 @@ def write(one: view.GraphView, path: pathlib.Path) -> bool:
   layers = [k for k in layers if k < one.size("layer")]
   drawn = np.isfinite(points[one.layer]).all(axis=(-2, -1))
   states = emergence.states(one)
-  frames = [
-    _image(_frame(one, points, states, layers, c))
-    for c in np.flatnonzero(drawn)
-  ]
+  with drawing.styled():
+    frames = [
+      _image(_frame(one, points, states, layers, c))
+      for c in np.flatnonzero(drawn)
+    ]
   if not frames:
     return False
   # One palette for all frames, so that nothing flickers.

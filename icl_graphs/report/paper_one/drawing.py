@@ -1,6 +1,7 @@
 """How every figure of the paper's experiments is put on disk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
 import pathlib
 import warnings
 
@@ -30,14 +31,21 @@ def write(
   Returns:
     Whether there was something to draw.
   """
-  with matplotlib.rc_context(figures.STYLE), warnings.catch_warnings():
-    # A word in a script the font lacks is drawn as boxes, not an error.
-    warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+  with styled():
     drawn = draw(*arguments)
     if drawn is None:
       return False
     figures.write_png(drawn, path, dpi=figures.DPI * (1 if fine else 0.7))
   return True
+
+
+@contextlib.contextmanager
+def styled() -> Iterator[None]:
+  """The common style of figures."""
+  with matplotlib.rc_context(figures.STYLE), warnings.catch_warnings():
+    # A word in a script the font lacks is drawn as boxes, not an error.
+    warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    yield
 
 
 def context_axis(axis: mpl_axes.Axes, contexts: Sequence[int]) -> None:

@@ -42,7 +42,7 @@ def by_layer(
   )
   width = 1.6 + 2 * (0.42 * len(layers) + 0.5)
   figure = mpl_figure.Figure(
-    (max(width, 7.5), 1.35 + 0.34 * len(ones)), layout="constrained"
+    (min(max(width, 7.5), 15), 1.35 + 0.34 * len(ones)), layout="constrained"
   )
   panels = figure.subplots(1, 2, sharey=True)
   image = None

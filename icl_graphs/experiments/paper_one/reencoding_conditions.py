@@ -7,7 +7,11 @@ import numpy as np
 from icl_graphs.models import config as config_lib
 from icl_graphs.probes import reencoding
 
-CLEAN, RECIPE, BARE = "clean run", "recipe", "without unembedding term"
+CLEAN, RECIPE, BARE = (
+  "clean run",
+  "the paper's recipe",
+  "without unembedding term",
+)
 WORD_ONLY, OTHER_MEANS = "unembedding term only", "shuffled target means"
 PAIRS = ((3, 4), (5, 6))
 RANDOM, BARE_RANDOM = "random, same length", "random, length without the term"

@@ -104,7 +104,8 @@ def _step(config, layout, window, params, fixed, rows, valid):
     centre=arrays.centre[:, None],
     keep=jnp.take(arrays.keep, condition, axis=0).T,
   )
-  members = batch.nodes[:, -window:, None] == jnp.arange(len(layout.words))
+  every = jnp.arange(len(layout.words))[None, None]
+  members = batch.nodes[:, -window:, None] == every
   members = members & valid[:, None, None]
 
   def reduce(hidden):

@@ -16,7 +16,11 @@ _SHOWN = (
   ("new_hit_1", "Hit@1 on the target's neighbours\nthat the word itself lacks"),
   ("new_mass", "Probability of these neighbours\n(whole vocabulary)"),
 )  # fmt: skip
-_SERIES = ("recipe", "without unembedding term", "random, same length")
+_SERIES = (
+  "the paper's recipe",
+  "without unembedding term",
+  "random, same length",
+)
 
 
 def find(
@@ -51,7 +55,11 @@ def find(
 def main(measured: xr.Dataset) -> list[tuple[str, int]]:
   """Name and number of the conditions with the recipe's N = 2, in order."""
   kinds = list(dict.fromkeys(measured["kind"].values))
-  first = ("recipe", "without unembedding term", "unembedding term only")
+  first = (
+    "the paper's recipe",
+    "without unembedding term",
+    "unembedding term only",
+  )
   others = [k for k in kinds if k not in first and "length" not in k]
   last = [k for k in kinds if "length" in k]
   order = [*first, *(k for k in others if k != "clean run"), *last, "clean run"]
@@ -136,7 +144,9 @@ def scans(measured: xr.Dataset) -> mpl_figure.Figure:
   figure = mpl_figure.Figure((9.6, 3.3), layout="constrained")
   left, middle, right = figure.subplots(1, 3, sharey=True)
   estimate = measured["mean"].sel(metric="new_hit_1").values
-  counts = sorted(set(measured["components"].values[_of(measured, "recipe")]))
+  counts = sorted(
+    set(measured["components"].values[_of(measured, "the paper's recipe")])
+  )
   layers = [str(k) for k in measured["layer"].values[1:]]
   for series, look in zip(_SERIES, intervals.LOOKS, strict=False):
     of_n = [find(measured, series, n) for n in counts]

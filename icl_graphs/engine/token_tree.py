@@ -92,12 +92,16 @@ def split(tree: Tree) -> tuple[list[int], list[Block]]:
   return trunk, blocks
 
 
-def pack(blocks: Sequence[Block], width: int) -> list[list[Block]]:
+def pack(tree: Tree, blocks: Sequence[Block], width: int) -> list[list[Block]]:
   """Rows of blocks of together at most `width` nodes; first fit, large first.
 
   Args:
+    tree: of the blocks.
     blocks: none of them larger than `width`.
     width: T.
+
+  Returns:
+    Rows, those that see little of the trunk first.
   """
   rows: list[list[Block]] = []
   room: list[int] = []
@@ -109,7 +113,9 @@ def pack(blocks: Sequence[Block], width: int) -> list[list[Block]]:
       room.append(width)
     rows[row].append(block)
     room[row] -= block.size
-  return rows
+  return sorted(
+    rows, key=lambda row: max(tree.positions[block.start] for block in row)
+  )
 
 
 def leads(tree: Tree, block: Block) -> np.ndarray:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 import numpy as np
 
 from icl_graphs import errors
-from icl_graphs.engine import flip_law, flips, shared_prefix
+from icl_graphs.engine import flip_law, flips, prefix_plan, shared_prefix
 from icl_graphs.experiments import opened, subject
 from icl_graphs.tasks import coins, first_tokens, flip_tokens
 
@@ -206,7 +206,7 @@ class CoinSubject(subject.Subject):
     Raises:
       InputError: a context that does not fit into the model.
     """
-    plan = shared_prefix.plan(groups)
+    plan = prefix_plan.plan(groups)
     shared_prefix.check(self.decoder, plan)
     step = functools.partial(
       shared_prefix.log_masses,

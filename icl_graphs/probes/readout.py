@@ -91,6 +91,35 @@ def log_sum_exp(
   return _in_chunks(reduce, final, unembedding, softcap, backend, chunk)
 
 
+def most_likely(
+  final: Shaped[Array, "B T D"],
+  unembedding: Shaped[Array, "V D"],
+  count: int,
+  *,
+  softcap: float | None = None,
+  backend: str = "reference",
+  chunk: int | None = None,
+) -> tuple[Int[Array, "B T k"], Float[Array, "B T k"]]:
+  """The `count` likeliest tokens at every position, likeliest first.
+
+  Args:
+    count: k.
+    final, unembedding, softcap, backend, chunk: as in `node_log_probs`.
+
+  Returns:
+    Token ids, and their log-probabilities over the whole vocabulary.
+  """
+
+  def reduce(logits):
+    values, tokens = jax.lax.top_k(logits.T, count)
+    return tokens, values, jax.nn.logsumexp(logits, axis=0)
+
+  tokens, values, total = _in_chunks(
+    reduce, final, unembedding, softcap, backend, chunk
+  )
+  return tokens, values - total[..., None]
+
+
 def _chunk(tokens: int, unembedding: Array, backend: str) -> int:
   """Tokens at once: as even as can be, because padding is work."""
   vocabulary, width = unembedding.shape

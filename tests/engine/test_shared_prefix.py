@@ -10,7 +10,13 @@ import pytest
 from scipy import special
 
 from icl_graphs import errors
-from icl_graphs.engine import parallel, rows, shared_prefix, token_tree
+from icl_graphs.engine import (
+  parallel,
+  prefix_plan,
+  rows,
+  shared_prefix,
+  token_tree,
+)
 from icl_graphs.models import config as config_lib
 from icl_graphs.models import decoder
 from icl_graphs.probes import masses
@@ -62,7 +68,7 @@ def _alone(config, contexts):
 
 
 def _shared(config, groups):
-  planned = shared_prefix.plan(groups)
+  planned = prefix_plan.plan(groups, passes=2)
   shared_prefix.check(config, planned)
   step = functools.partial(
     shared_prefix.log_masses, config=config, passes=planned.passes, sets=SETS
@@ -104,7 +110,7 @@ def test_every_token_of_the_tree_is_read_once():
     for length in range(6)
     for more in itertools.product((0, 1), repeat=length)
   ]
-  planned = shared_prefix.plan([contexts])
+  planned = prefix_plan.plan([contexts])
   assert len(contexts) == 2520
   assert len(set(planned.index[0])) == 1311
   assert planned.tokens == len(HEAD) + 2 * 1311
@@ -125,20 +131,21 @@ def test_a_merged_separator_shortens_what_is_shared():
   ]
 
 
-def test_blocks_fill_rows():
-  blocks = [token_tree.Block(0, size) for size in (2, 5, 3, 1, 4)]
-  lines = token_tree.pack(blocks, 5)
-  assert [[block.size for block in line] for line in lines] == [
-    [5],
-    [4, 1],
-    [3, 2],
-  ]
+def test_blocks_fill_rows_and_shallow_rows_come_first():
+  contexts = [[1], [1, 1], [1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1, 1, 1]]
+  contexts += [[1, 1, 1, 2, 2], [1, 1, 3], [1, 4], [5, 5]]
+  tree = token_tree.build(contexts)
+  path, blocks = token_tree.split(tree)
+  assert tree.tokens[path].tolist() == [1] * 6
+  lines = token_tree.pack(tree, blocks, 2)
+  found = [[tree.tokens[slice(*block)].tolist() for block in x] for x in lines]
+  assert found == [[[5, 5]], [[4], [3]], [[2, 2]]]
 
 
 def test_rows_run_on_all_devices():
   config = switches.BASE
   groups = [_judgment([0, 1, n % 2, 0]) for n in range(5)]
-  planned = shared_prefix.plan(groups)
+  planned = prefix_plan.plan(groups, passes=1)
   spread = parallel.spread()
   step = functools.partial(
     shared_prefix.log_masses, config=config, passes=planned.passes, sets=SETS
@@ -161,8 +168,8 @@ def test_rows_run_on_all_devices():
 def test_what_cannot_be_read_is_named():
   for groups in ([], [[]], [[[1], []]]):
     with pytest.raises(errors.InputError, match="every group needs"):
-      shared_prefix.plan(groups)
-  planned = shared_prefix.plan([[[1] * 65, [1] * 64 + [2]]])
+      prefix_plan.plan(groups)
+  planned = prefix_plan.plan([[[1] * 65, [1] * 64 + [2]]])
   with pytest.raises(errors.InputError, match="context of 65 tokens exceeds"):
     shared_prefix.check(switches.BASE, planned)
   rope = config_lib.Rope(
@@ -174,6 +181,32 @@ def test_what_cannot_be_read_is_named():
   config = dataclasses.replace(switches.BASE, rope=rope, max_positions=99)
   with pytest.raises(errors.InputError, match="more than 32 tokens"):
     shared_prefix.check(config, planned)
+
+
+def test_likeliest_tokens_are_those_of_the_whole_vocabulary():
+  config = switches.VARIANTS["gemma2"]
+  contexts = _judgment([0, 1, 1, 0])
+  planned = prefix_plan.plan([contexts], passes=1)
+
+  @jax.jit
+  def read(params):
+    _, (tokens, log_probs) = shared_prefix.most_likely(
+      *(params, (), planned.rows, np.ones(1, bool)),
+      config=config,
+      count=37,
+    )
+    every = tuple((token,) for token in range(37))
+    _, wanted = shared_prefix.log_masses(
+      *(params, (), planned.rows, np.ones(1, bool)), config=config, sets=every
+    )
+    return tokens, log_probs, wanted
+
+  tokens, log_probs, wanted = read(switches.params(config))
+  assert (np.diff(log_probs) <= 0).all()
+  np.testing.assert_allclose(
+    log_probs, np.take_along_axis(wanted, tokens, axis=-1), atol=1e-5
+  )
+  assert (np.sort(tokens, axis=-1) == np.arange(37)).all()
 
 
 @pytest.mark.parametrize(

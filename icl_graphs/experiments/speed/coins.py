@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from icl_graphs.engine import shared_prefix
+from icl_graphs.engine import prefix_plan, shared_prefix
 from icl_graphs.experiments.speed import timing
 from icl_graphs.models import attention, checkpoint, decoder, families
 from icl_graphs.models import config as config_lib
@@ -130,7 +130,7 @@ def _compare(name, groups, config, params, settings):
   known = coin_tokenizer.ids()
   words = (" random", " non") if name == "judgments" else (" Heads", " Tails")
   sets = tuple((known[word],) for word in words)
-  planned = shared_prefix.plan(groups)
+  planned = prefix_plan.plan(groups)
   shared_prefix.check(config, planned)
   place = np.concatenate(
     [[(g, q) for q in range(len(one))] for g, one in enumerate(groups)]

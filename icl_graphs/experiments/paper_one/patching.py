@@ -20,7 +20,11 @@ import xarray as xr
 
 from icl_graphs.analysis import targets
 from icl_graphs.experiments import graph_subject, recipe
-from icl_graphs.experiments.paper_one import class_means, patching_verdicts
+from icl_graphs.experiments.paper_one import (
+  class_means,
+  hidden_states,
+  patching_verdicts,
+)
 from icl_graphs.models import decoder
 from icl_graphs.probes import edits, last_token, readout
 from icl_graphs.report.paper_one import patching as figures
@@ -30,7 +34,6 @@ SPEC = "grid:4x4"
 RIVAL_SEED, DRAW_SEED = 0, 54
 BETAS = (0.5, 1.0, 2.0, 4.0)
 MEANS_WALKS = 64  # of each graph
-MOST_STATES = 9  # hidden states of a deep model that are tried
 # What the residual is patched with, and what it is steered along.
 PATCHES = ("B-walk", "other A-walk", "random")
 STEERS = ("B - A", "B - A of another word", "random")
@@ -103,17 +106,11 @@ def run(
   return patching_verdicts.outcome(measured, figures.write(measured, folder))
 
 
-def states(layers: int, report_layer: int) -> tuple[int, ...]:
-  """Hidden states that are tried: all of a shallow model, else some of them."""
-  spread = np.linspace(0, layers, min(layers + 1, MOST_STATES))
-  return tuple(sorted({*np.rint(spread).astype(int).tolist(), report_layer}))
-
-
 def make_changes(layers: int, report_layer: int) -> Changes:
   """Every patch and every steering strength at every hidden state."""
   every = [
     (state, vector, beta)
-    for state in states(layers, report_layer)
+    for state in hidden_states.some(layers, report_layer)
     for vector, beta in (
       *((k, 1.0) for k in range(len(PATCHES))),
       *((len(PATCHES) + k, b) for k in range(len(STEERS)) for b in BETAS),

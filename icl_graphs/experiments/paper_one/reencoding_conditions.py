@@ -4,17 +4,15 @@ import dataclasses
 
 import numpy as np
 
+from icl_graphs.experiments.paper_one import hidden_states
 from icl_graphs.models import config as config_lib
 from icl_graphs.probes import reencoding
+from icl_graphs.report.paper_one import reencoding as names
 
-CLEAN, RECIPE, BARE = (
-  "clean run",
-  "the paper's recipe",
-  "without unembedding term",
-)
-WORD_ONLY, OTHER_MEANS = "unembedding term only", "shuffled target means"
+CLEAN, RECIPE, BARE = names.CLEAN, names.RECIPE, names.BARE
+WORD_ONLY, OTHER_MEANS = names.WORD_ONLY, "shuffled target means"
 PAIRS = ((3, 4), (5, 6))
-RANDOM, BARE_RANDOM = "random, same length", "random, length without the term"
+RANDOM, BARE_RANDOM = names.RANDOM, names.BARE_RANDOM
 SEEDS = 4  # random directions of a condition
 _SCAN = (1, 2, 3, 4, 6, 8, 12)
 
@@ -83,7 +81,7 @@ def make(config: config_lib.DecoderConfig, nodes: int) -> list[Condition]:
       made.append(Condition(components(first), first, last, layers, -2))
   for count in scan(nodes):
     made += _with_controls(count, layers)
-  for layer in range(1, config.num_layers + 1):
+  for layer in hidden_states.some(config.num_layers, *layers, first=1):
     made += _with_controls(2, (layer,))
   # A model may have a single late layer; nothing is asked twice.
   return list(dict.fromkeys(made))

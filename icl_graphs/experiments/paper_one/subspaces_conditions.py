@@ -7,12 +7,14 @@ from jaxtyping import Array, Bool, Float, Int
 import numpy as np
 
 from icl_graphs.analysis import subspaces
+from icl_graphs.experiments.paper_one import hidden_states
+from icl_graphs.report.paper_one import subspaces as names
 
-CLEAN, TAKEN, KEPT = "clean run", "taken away", "all else taken away"
-INSIDE, ANYWHERE = "random, inside the class means", "random, anywhere"
-INSIDE_MATCHED = "random, inside the class means, same removed norm"
-ANYWHERE_MATCHED = "random, anywhere, same removed norm"
-ONE, ONWARDS = "one hidden state", "from there on"
+CLEAN, TAKEN, KEPT = names.CLEAN, names.TAKEN, names.KEPT
+INSIDE, ANYWHERE = names.INSIDE, names.ANYWHERE
+INSIDE_MATCHED = INSIDE + names.MATCHED
+ANYWHERE_MATCHED = ANYWHERE + names.MATCHED
+ONE, ONWARDS = names.EXTENTS
 SEEDS = 3  # of every random subspace
 # Controls of a layer sweep, which asks about fewer things.
 SWEPT = (subspaces.GRAPH_PLANE, subspaces.EVERY)
@@ -76,7 +78,7 @@ def make(
   made = [Condition(CLEAN)]
   every = next(t.rank for t in targets if t.name == subspaces.EVERY)
   for extent in (ONE, ONWARDS):
-    for start in swept(layers, report_layer):
+    for start in hidden_states.some(layers, report_layer, first=1, most=6):
       whole = start == report_layer
       at = {"start": start, "extent": extent}
       for target in targets:
@@ -112,12 +114,6 @@ def _matched(targets, seed, at) -> list[Condition]:
     for kind in (INSIDE_MATCHED, ANYWHERE_MATCHED)
     if kind == ANYWHERE_MATCHED or t.name != subspaces.EVERY
   ]
-
-
-def swept(layers: int, report_layer: int, most: int = 6) -> tuple[int, ...]:
-  """Hidden states where an ablation may begin: not all of a deep model."""
-  spread = np.linspace(1, layers, min(layers, most))
-  return tuple(sorted({*np.rint(spread).astype(int).tolist(), report_layer}))
 
 
 class Bank:

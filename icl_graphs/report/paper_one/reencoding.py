@@ -16,11 +16,11 @@ _SHOWN = (
   ("new_hit_1", "Hit@1 on the target's neighbours\nthat the word itself lacks"),
   ("new_mass", "Probability of these neighbours\n(whole vocabulary)"),
 )  # fmt: skip
-_SERIES = (
-  "the paper's recipe",
-  "without unembedding term",
-  "random, same length",
-)
+# Kinds of conditions.
+CLEAN, RECIPE, BARE = "clean run", "the paper's recipe", "no unembedding term"
+WORD_ONLY, RANDOM = "unembedding term only", "random, same length"
+BARE_RANDOM = "random, length without the term"
+_SERIES = (RECIPE, BARE, RANDOM)
 
 
 def find(
@@ -55,17 +55,11 @@ def find(
 def main(measured: xr.Dataset) -> list[tuple[str, int]]:
   """Name and number of the conditions with the recipe's N = 2, in order."""
   kinds = list(dict.fromkeys(measured["kind"].values))
-  first = (
-    "the paper's recipe",
-    "without unembedding term",
-    "unembedding term only",
-  )
-  others = [k for k in kinds if k not in first and "length" not in k]
-  last = [k for k in kinds if "length" in k]
-  order = [*first, *(k for k in others if k != "clean run"), *last, "clean run"]
+  first, last = (RECIPE, BARE, WORD_ONLY), (RANDOM, BARE_RANDOM, CLEAN)
+  others = [kind for kind in kinds if kind not in (*first, *last)]
   found = []
-  for kind in order:
-    two = kind in _SERIES or kind in last
+  for kind in (*first, *others, *last):
+    two = kind in (*_SERIES, BARE_RANDOM)
     index = find(measured, kind, 2 if two else None)
     if index is not None:
       found.append((kind, index))
@@ -115,7 +109,7 @@ _SCANS = (
 def conditions(measured: xr.Dataset) -> mpl_figure.Figure:
   """Every condition with N = 2, three measures side by side."""
   # The two lengths differ by little: one random direction is enough to see.
-  rows = [row for row in main(measured) if "length without" not in row[0]]
+  rows = [row for row in main(measured) if row[0] != BARE_RANDOM]
   looks = [_look(kind) for kind, _ in rows]
   height = 1.4 + 0.27 * len(rows)
   figure = mpl_figure.Figure((9.6, height), layout="constrained")
@@ -144,27 +138,27 @@ def scans(measured: xr.Dataset) -> mpl_figure.Figure:
   figure = mpl_figure.Figure((9.6, 3.3), layout="constrained")
   left, middle, right = figure.subplots(1, 3, sharey=True)
   estimate = measured["mean"].sel(metric="new_hit_1").values
-  counts = sorted(
-    set(measured["components"].values[_of(measured, "the paper's recipe")])
-  )
-  layers = [str(k) for k in measured["layer"].values[1:]]
+  counts = sorted(set(measured["components"].values[_of(measured, RECIPE)]))
+  layers = [
+    k
+    for k in measured["layer"].values.tolist()
+    if find(measured, RECIPE, 2, str(k)) is not None
+  ]
   for series, look in zip(_SERIES, intervals.LOOKS, strict=False):
     of_n = [find(measured, series, n) for n in counts]
     intervals.line(left, counts, estimate[:, of_n], look, series)
-    alone = [find(measured, series, 2, layer) for layer in layers]
-    intervals.line(
-      middle, list(map(int, layers)), estimate[:, alone], look, series
-    )
-  clean = find(measured, "clean run")
+    alone = [find(measured, series, 2, str(layer)) for layer in layers]
+    intervals.line(middle, layers, estimate[:, alone], look, series)
+  clean = find(measured, CLEAN)
   look = intervals.LOOKS[5]
-  for axis, x in ((left, counts), (middle, list(map(int, layers)))):
+  for axis, x in ((left, counts), (middle, layers)):
     flat = np.repeat(estimate[:, [clean]], len(x), axis=1)
-    intervals.line(axis, x, flat, look, "clean run")
+    intervals.line(axis, x, flat, look, CLEAN)
   by_distance(right, measured)
   left.set_xlabel("principal components N")
   left.set_xticks(counts)
   middle.set_xlabel("hidden state that is changed")
-  middle.set_xticks(list(map(int, layers))[:: max(1, len(layers) // 8)])
+  middle.set_xticks(layers)
   left.set_ylabel("Hit@1 on new neighbours")
   left.set_ylim(bottom=0)
   figure.legend(
@@ -187,8 +181,8 @@ def by_distance(axis, measured: xr.Dataset) -> None:
   for series, look in zip(_SERIES, intervals.LOOKS, strict=False):
     at = find(measured, series, 2)
     intervals.line(axis, x, values[:, shown, at], look, series)
-  at = find(measured, "clean run")
-  intervals.line(axis, x, values[:, shown, at], intervals.LOOKS[5], "clean run")
+  at = find(measured, CLEAN)
+  intervals.line(axis, x, values[:, shown, at], intervals.LOOKS[5], CLEAN)
   axis.set_xlabel("graph distance to the target (edges)")
   axis.set_xticks(x)
 
@@ -202,6 +196,6 @@ def _look(kind: str) -> intervals.Look:
   looks = intervals.LOOKS
   if kind in _SERIES[:2]:
     return looks[0]
-  if "length" in kind:
+  if kind == RANDOM:
     return looks[2]
-  return looks[5] if kind == "clean run" else looks[1]
+  return looks[5] if kind == CLEAN else looks[1]

@@ -13,18 +13,19 @@ from icl_graphs.report.paper_one import drawing, intervals
 LOST, LAYERS, POWERS = (
   f"subspaces_{name}.png" for name in ("accuracy", "layers", "powers")
 )
-_TAKEN, _KEPT, _CLEAN = "taken away", "all else taken away", "clean run"
-_INSIDE = "random, inside the class means"
-_ANYWHERE = "random, anywhere"
-_MATCHED = ", same removed norm"
-_EXTENTS = ("one hidden state", "from there on")
+# Kinds of conditions, and where they are applied.
+TAKEN, KEPT, CLEAN = "taken away", "all else taken away", "clean run"
+INSIDE = "random, inside the class means"
+ANYWHERE = "random, anywhere"
+MATCHED = ", same removed norm"
+EXTENTS = ("one hidden state", "from there on")
 # Kinds beside a subspace, how they are drawn and where on its row.
 _BESIDE = (
-  (_TAKEN, intervals.LOOKS[0], -0.2),
-  (_INSIDE, intervals.LOOKS[1], 0.0),
-  (_ANYWHERE, intervals.LOOKS[2], 0.12),
-  (_INSIDE + _MATCHED, intervals.LOOKS[3], 0.24),
-  (_ANYWHERE + _MATCHED, intervals.LOOKS[4], 0.36),
+  (TAKEN, intervals.LOOKS[0], -0.2),
+  (INSIDE, intervals.LOOKS[1], 0.0),
+  (ANYWHERE, intervals.LOOKS[2], 0.12),
+  (INSIDE + MATCHED, intervals.LOOKS[3], 0.24),
+  (ANYWHERE + MATCHED, intervals.LOOKS[4], 0.36),
 )
 _CAPTIONS = {
   LOST: (
@@ -88,13 +89,13 @@ def readout(measured: xr.Dataset, name: str, **which) -> np.ndarray:
 
 def lost(measured: xr.Dataset, name: str, **which) -> np.ndarray:
   """Readout of the clean run minus that of a condition, per walk."""
-  clean = readout(measured, name, kind=_CLEAN)
+  clean = readout(measured, name, kind=CLEAN)
   return clean - readout(measured, name, **which)
 
 
 def targets(measured: xr.Dataset) -> list[tuple[str, int]]:
   """Names and ranks of the subspaces, in their order."""
-  at = find(measured, kind=_TAKEN, start=measured.attrs["report_layer"])
+  at = find(measured, kind=TAKEN, start=measured.attrs["report_layer"])
   pairs = zip(
     measured["target"].values[at].tolist(),
     measured["rank"].values[at].tolist(),
@@ -106,12 +107,12 @@ def targets(measured: xr.Dataset) -> list[tuple[str, int]]:
 def rows(measured: xr.Dataset) -> list[tuple[str, dict]]:
   """Label and coordinates of everything done at the report layer."""
   found = [
-    (name, {"kind": _TAKEN, "target": name}) for name, _ in targets(measured)
+    (name, {"kind": TAKEN, "target": name}) for name, _ in targets(measured)
   ]
-  kept = measured["target"].values[find(measured, kind=_KEPT)].tolist()
+  kept = measured["target"].values[find(measured, kind=KEPT)].tolist()
   found += [
     (f"everything but {name}".replace("but all", "but the"),
-     {"kind": _KEPT, "target": name})
+     {"kind": KEPT, "target": name})
     for name in dict.fromkeys(kept)
   ]  # fmt: skip
   for kind, _, _ in _BESIDE[1:]:
@@ -124,7 +125,7 @@ def rows(measured: xr.Dataset) -> list[tuple[str, dict]]:
       )
     )
     for target, rank in pairs:
-      beside = f" as {target}" if target else f", {rank} dimensions"
+      beside = f" as {target}" if target else f", {rank} of them"
       found.append(
         (kind + beside, {"kind": kind, "target": target, "rank": rank})
       )
@@ -151,12 +152,12 @@ def accuracies(measured: xr.Dataset) -> mpl_figure.Figure:
     (9.6, 1.8 + 0.42 * len(names)), layout="constrained"
   )
   axes = figure.subplots(1, 2, sharey=True)
-  for axis, extent in zip(axes, _EXTENTS, strict=True):
+  for axis, extent in zip(axes, EXTENTS, strict=True):
     at = {"start": measured.attrs["report_layer"], "extent": extent}
     for kind, look, shift in _BESIDE:
       label = kind
       for row, (name, rank) in enumerate(names):
-        own = kind == _TAKEN or kind.endswith(_MATCHED)
+        own = kind == TAKEN or kind.endswith(MATCHED)
         which = {"kind": kind, **at}
         which |= {"target": name} if own else {"rank": rank}
         found = _estimate(measured, lost(measured, "accuracy_full", **which))
@@ -170,7 +171,7 @@ def accuracies(measured: xr.Dataset) -> mpl_figure.Figure:
     axis.axvline(0, color=curves.GREY, lw=0.8, ls=":")
     axis.set_title(
       f"at hidden state {at['start']} alone"
-      if extent == _EXTENTS[0]
+      if extent == EXTENTS[0]
       else f"from hidden state {at['start']} on"
     )
     axis.set_xlabel("accuracy lost (probability of a neighbour)")
@@ -197,17 +198,17 @@ def layers(measured: xr.Dataset) -> mpl_figure.Figure:
   swept = [
     (name, rank)
     for name, rank in targets(measured)
-    if len(find(measured, kind=_TAKEN, target=name, start=starts[0]))
+    if len(find(measured, kind=TAKEN, target=name, start=starts[0]))
   ]
   series = [
-    (name, {"kind": _TAKEN, "target": name}) for name, _ in swept
+    (name, {"kind": TAKEN, "target": name}) for name, _ in swept
   ] + [
     (f"{kind}, {rank} directions", {"kind": kind, "rank": rank})
-    for (_, rank), kind in zip(swept, (_INSIDE, _ANYWHERE), strict=False)
+    for (_, rank), kind in zip(swept, (INSIDE, ANYWHERE), strict=False)
   ]  # fmt: skip
   figure = mpl_figure.Figure((9.6, 3.6), layout="constrained")
   axes = figure.subplots(1, 2, sharey=True)
-  for axis, extent in zip(axes, _EXTENTS, strict=True):
+  for axis, extent in zip(axes, EXTENTS, strict=True):
     for (label, which), look in zip(series, intervals.LOOKS, strict=False):
       estimates = [
         _estimate(
@@ -237,12 +238,12 @@ def layers(measured: xr.Dataset) -> mpl_figure.Figure:
 def powers_map(measured: xr.Dataset) -> mpl_figure.Figure:
   """Power of every mode at the last hidden state, ablation by ablation."""
   # Modes that are taken away at the last hidden state too cannot come back.
-  at = {"start": measured.attrs["report_layer"], "extent": _EXTENTS[0]}
+  at = {"start": measured.attrs["report_layer"], "extent": EXTENTS[0]}
   shown = [
     (label, find(measured, **which, **at))
     for label, which in rows(measured)
-    if which["kind"] in (_TAKEN, _KEPT)
-  ] + [("nothing: the clean run", find(measured, kind=_CLEAN))]
+    if which["kind"] in (TAKEN, KEPT)
+  ] + [("nothing: the clean run", find(measured, kind=CLEAN))]
   values = np.stack(
     [measured["power"].values[index].mean(axis=0) for _, index in shown]
   )

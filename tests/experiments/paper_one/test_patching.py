@@ -6,7 +6,7 @@ import pytest
 
 from icl_graphs.analysis import moved
 from icl_graphs.experiments import graph_subject, recipe, tracing_settings
-from icl_graphs.experiments.paper_one import patching
+from icl_graphs.experiments.paper_one import hidden_states, patching
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +92,6 @@ def test_shares_are_of_means():
 
 
 def test_states_of_deep_models_are_thinned():
-  assert patching.states(5, 4) == (0, 1, 2, 3, 4, 5)
-  deep = patching.states(32, 26)
+  assert hidden_states.some(5, 4) == (0, 1, 2, 3, 4, 5)
+  deep = hidden_states.some(32, 26)
   assert deep[0] == 0 and deep[-1] == 32 and 26 in deep and len(deep) <= 10

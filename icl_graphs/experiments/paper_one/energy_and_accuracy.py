@@ -9,9 +9,13 @@ import pathlib
 import numpy as np
 import xarray as xr
 
-from icl_graphs.analysis import accuracy, events, transitions
+from icl_graphs.analysis import accuracy, energy, events, transitions
 from icl_graphs.experiments import recipe
-from icl_graphs.experiments.paper_one import energy_claims, paper_graphs
+from icl_graphs.experiments.paper_one import (
+  energy_claims,
+  energy_tables,
+  paper_graphs,
+)
 from icl_graphs.report import view
 from icl_graphs.report.paper_one import drawing, energy_variants
 from icl_graphs.report.paper_one import energy_and_accuracy as figures
@@ -33,7 +37,7 @@ def run(subject, folder: pathlib.Path) -> recipe.Outcome:
     claims=energy_claims.claims(ones, curves, found),
     numbers=energy_claims.numbers(ones, curves, found),
     figures=_draw(folder, ones, found),
-    tables=energy_claims.tables(ones, found),
+    tables=energy_tables.tables(ones, found),
     measurements=xr.DataTree.from_dict(found),
     notes=(*notes, *energy_claims.NOTES),
   )
@@ -87,8 +91,10 @@ def timings(one: view.GraphView, curves: xr.Dataset) -> xr.Dataset:
 
   Also `lag` (accuracy, layer, window, stat), context at which the accuracy has
   made half of its rise over that at which the energy has made 90% of its fall,
-  `lag_half`, the same with half of the fall, and `lowest` (layer, window), the
-  position of the context at which the energy is lowest (-1: unknown).
+  `lag_half`, the same with half of the fall, `lowest` (layer, window), the
+  position of the context at which the energy is lowest (-1: unknown), and at
+  the report layer `settled_by_energy` (energy, window, stat) and
+  `lag_by_energy` (energy, accuracy, window, stat) of every energy.
   """
   contexts, groups = curves["context"].values, one.dataset.sizes["group"]
   shape = curves.sizes["layer"], curves.sizes["window"]
@@ -124,6 +130,7 @@ def timings(one: view.GraphView, curves: xr.Dataset) -> xr.Dataset:
     untrained[k, w] = events.reached(
       control[k, w][None], contexts, events.SETTLED, rising=False
     )[0]
+  settled_by, lag_by = _by_energy(one, curves, rises)
   risen = [[rises[kind, w][:3] for w in range(shape[1])] for kind in ACCURACIES]
   known = np.where(np.isfinite(values[0]), values[0], np.inf)
   lowest = np.where(np.isfinite(known).any(axis=-1), known.argmin(axis=-1), -1)
@@ -137,6 +144,8 @@ def timings(one: view.GraphView, curves: xr.Dataset) -> xr.Dataset:
       "lag": (("accuracy", *cell, "stat"), lag),
       "lag_half": (("accuracy", *cell, "stat"), lag_half),
       "lowest": (cell, lowest),
+      "settled_by_energy": (("energy", "window", "stat"), settled_by),
+      "lag_by_energy": (("energy", "accuracy", "window", "stat"), lag_by),
       "accuracy_curve": (
         ("accuracy", "window", "context"),
         np.stack([curves[f"accuracy_{kind}"].values[0] for kind in ACCURACIES]),
@@ -148,6 +157,7 @@ def timings(one: view.GraphView, curves: xr.Dataset) -> xr.Dataset:
       "context": contexts,
       "stat": list(STATS),
       "accuracy": list(ACCURACIES),
+      "energy": list(energy.NAMES),
     },
     attrs={
       "unit": one.unit,
@@ -155,6 +165,22 @@ def timings(one: view.GraphView, curves: xr.Dataset) -> xr.Dataset:
       "report_window": one.labels("window")[one.window],
     },
   )
+
+
+def _by_energy(one, curves, rises) -> tuple[np.ndarray, np.ndarray]:
+  """When each energy of the report layer settles, and the lags behind it."""
+  contexts, groups = curves["context"].values, one.dataset.sizes["group"]
+  windows = range(curves.sizes["window"])
+  settled = np.full((len(energy.NAMES), len(windows), 3), np.nan)
+  lag = np.full((len(energy.NAMES), len(ACCURACIES), len(windows), 3), np.nan)
+  for e, name in enumerate(energy.NAMES):
+    for w in windows:
+      fall = curves[name].values[:, one.layer, w]
+      found = events.timed(fall, contexts, events.SETTLED, groups, rising=False)
+      settled[e, w] = found[:3]
+      for a, kind in enumerate(ACCURACIES):
+        lag[e, a, w] = transitions.lag(found, rises[kind, w], groups)[:3]
+  return settled, lag
 
 
 def _draw(folder, ones, found) -> tuple[recipe.Figure, ...]:

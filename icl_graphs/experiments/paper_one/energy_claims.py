@@ -5,22 +5,31 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from icl_graphs.analysis import energy, events
+from icl_graphs.analysis import events
 from icl_graphs.experiments import recipe
-from icl_graphs.experiments.paper_one import emergence_claims, paper_graphs
+from icl_graphs.experiments.paper_one import (
+  emergence_claims,
+  energy_tables,
+  paper_graphs,
+)
 from icl_graphs.report import view, wording
 from icl_graphs.report.paper_one import emergence
 
 NOTES = (
-  "Event times depend on their definition. Fixed before any curve was drawn: "
-  "a curve's change runs from the first context to its extreme value; half of "
-  "it says when the curve moves, 90% when it is done.",
+  "Event times depend on their definition, which is the same for every graph "
+  "and model: a curve's change runs from the first context to its extreme "
+  "value; half of it says when the curve moves, 90% when it is done.",
   "The paper names neither its accuracy nor whether accuracy was averaged like "
   "the energy. Judged: probability among the node words (as in the official "
   "notebooks), averaged over the same window; the other is in the table.",
+  "Judged by the relative energy, which is not moved by the size or the common "
+  "mean of the representations; tables give the order for every energy, the "
+  "paper's sum among them.",
   "Intervals are over groups of walks with one assignment of words; whether an "
   "energy fell at all is for the null and the random weights to say.",
 )
+
+_said = energy_tables.ratio
 
 
 def claims(
@@ -45,11 +54,6 @@ def claims(
   return tuple(made)
 
 
-def ratio(stats: np.ndarray) -> str:
-  value, low, high = (float(each) for each in stats)
-  return f"{wording.number(value)} {wording.interval(low, high)}".strip()
-
-
 def _lowest(one, curves, found) -> tuple[bool, bool, str]:
   """Whether the report layer's minimum is below its null and its control."""
   here = one.layer, one.window
@@ -59,7 +63,7 @@ def _lowest(one, curves, found) -> tuple[bool, bool, str]:
   value, low, high = events.change(replicates, one.dataset.sizes["group"])
   control = float(np.nanmin(one.control.stat("energy_relative")[here]))
   text = (
-    f"lowest energy {ratio(np.array([value, low, high]))} (relabelled words: "
+    f"lowest energy {_said(np.array([value, low, high]))} (relabelled words: "
     f"limit {wording.number(limit)}; lowest with random weights "
     f"{wording.number(control)})"
   )
@@ -92,11 +96,11 @@ def _order(one, curves, found) -> recipe.Claim:
     )
   below, beyond, lowest = _lowest(one, curves, found)
   reason = (
-    f"The ratio is {ratio(lag)} (all words: "
-    f"{ratio(here['lag'].sel(accuracy='full').values)}; with half of the fall "
-    f"{ratio(here['lag_half'].sel(accuracy='restricted').values)}): energy "
-    f"settles at {ratio(here['energy_settled'].values)}, accuracy is half up "
-    f"at {ratio(here['accuracy_half'].sel(accuracy='restricted').values)} "
+    f"The ratio is {_said(lag)} (all words: "
+    f"{_said(here['lag'].sel(accuracy='full').values)}; with half of the fall "
+    f"{_said(here['lag_half'].sel(accuracy='restricted').values)}): energy "
+    f"settles at {_said(here['energy_settled'].values)}, accuracy is half up "
+    f"at {_said(here['accuracy_half'].sel(accuracy='restricted').values)} "
     f"{one.unit}; {lowest}."
   )
   if lag[2] < 1:
@@ -131,7 +135,7 @@ def _falls(one, curves) -> recipe.Claim:
     "difference above 0), below the limit of relabelled words and below random "
     "weights.",
     recipe.SHOWN if shown else recipe.NOT_SHOWN,
-    f"It falls by {ratio(np.array(fall))} from "
+    f"It falls by {_said(np.array(fall))} from "
     f"{one.context_text(first)} to {one.context_text(one.context)}; at the end "
     f"{emergence_claims.measured(one, 'energy_relative', *here)}.",
   )
@@ -153,9 +157,9 @@ def _deeper(one, curves) -> recipe.Claim:
     recipe.SHOWN
     if more[1] > 0 and early[0] < late[0] / 2
     else recipe.NOT_SHOWN,
-    f"Late {ratio(np.array(events.change(late, groups)))}, early "
-    f"{ratio(np.array(events.change(early, groups)))}, difference "
-    f"{ratio(np.array(more))}.",
+    f"Late {_said(np.array(events.change(late, groups)))}, early "
+    f"{_said(np.array(events.change(early, groups)))}, difference "
+    f"{_said(np.array(more))}.",
   )
 
 
@@ -185,7 +189,7 @@ def common_mean_share(
 
 def _neighbours(one, curves) -> recipe.Claim:
   share = common_mean_share(one, curves)
-  reason = f"Due to the common mean: {ratio(np.array(share))} of the fall."
+  reason = f"Due to the common mean: {_said(np.array(share))} of the fall."
   if not np.isfinite(share).all():
     verdict = recipe.NOT_SHOWN
     reason = "At the report layer energy_frobenius does not fall at all."
@@ -228,74 +232,4 @@ def numbers(
 def _entry(stats: np.ndarray) -> dict[str, float]:
   return dict(
     zip(("value", "low", "high"), (float(each) for each in stats), strict=True)
-  )
-
-
-def tables(
-  ones: Mapping[str, view.GraphView], found: Mapping[str, xr.Dataset]
-) -> tuple[recipe.Table, ...]:
-  """Events by layer, and every energy at the end."""
-  made = []
-  for spec, one in ones.items():
-    made += [_events(spec, one, found[spec]), _energies(spec, one)]
-  return tuple(made)
-
-
-def _events(spec, one, found) -> recipe.Table:
-  rows = []
-  for w, window in enumerate(one.labels("window")):
-    for k, layer in enumerate(one.labels("layer")):
-      here = found.isel(layer=k, window=w)
-      report = (k, w) == (one.layer, one.window)
-      rows.append(
-        (
-          f"{layer}" + (" (report)" if report else ""),
-          str(window),
-          ratio(here["energy_half"].values),
-          ratio(here["energy_settled"].values),
-          ratio(here["lag"].sel(accuracy="restricted").values),
-          ratio(here["lag"].sel(accuracy="full").values),
-          wording.number(float(here["untrained_settled"])),
-        )
-      )
-  return recipe.Table(
-    f"{spec}: when the energy falls ({one.unit}), and how much later the "
-    "accuracy has half risen",
-    (
-      *("hidden state", "window", "half of the fall", "90% of the fall"),
-      "accuracy over energy, node words",
-      "accuracy over energy, all words",
-      "90% of the fall, random weights",
-    ),
-    tuple(rows),
-  )
-
-
-def _energies(spec, one) -> recipe.Table:
-  rows = []
-  for name in energy.NAMES:
-    if one.stat(name) is None:
-      continue
-    for w, window in enumerate(one.labels("window")):
-      here = one.layer, w, one.context
-      stats = [
-        float(one.stat(name, which)[here]) for which in ("value", "low", "high")
-      ]
-      band = [float(end[here]) for end in one.null_band(name)]
-      untrained = float(one.control.stat(name)[here])
-      rows.append(
-        (
-          name,
-          str(window),
-          ratio(np.array(stats)),
-          wording.interval(*band),
-          wording.number(untrained),
-        )
-      )
-  layer = one.labels("layer")[one.layer]
-  return recipe.Table(
-    f"{spec}: every energy at hidden state {layer} after "
-    f"{one.context_text(one.context)}",
-    ("energy", "window", "value", "95% of relabellings", "random weights"),
-    tuple(rows),
   )

@@ -20,6 +20,7 @@ from icl_graphs.report.paper_one import drawing, emergence
 # Milliseconds per frame, and how long the last one stays.
 STEP, REST = 420, 2600
 DPI, SHADES = 88, 224
+_WHITISH = 10
 STYLES = ((0, (1, 1)), "-", (0, (5, 1.5)))
 MARKERS = ("s", "o", "^")
 
@@ -46,8 +47,7 @@ def write(one: view.GraphView, path: pathlib.Path) -> bool:
     ]
   if not frames:
     return False
-  # One palette for all frames, so that nothing flickers.
-  shades = frames[-1].quantize(SHADES, PIL.Image.Quantize.MAXCOVERAGE)
+  shades = _palette(frames[-1])
   frames = [
     image.quantize(palette=shades, dither=PIL.Image.Dither.NONE)
     for image in frames
@@ -65,6 +65,16 @@ def write(one: view.GraphView, path: pathlib.Path) -> bool:
   with atomic.replaced(path) as partial:
     partial.write_bytes(content.getvalue())
   return True
+
+
+def _palette(frame: PIL.Image.Image) -> PIL.Image.Image:
+  """Shades of one frame, for all frames so that nothing flickers."""
+  shades = frame.quantize(SHADES, PIL.Image.Quantize.MAXCOVERAGE)
+  colours = np.array(shades.getpalette()).reshape(-1, 3)
+  # The background stays white.
+  colours[(colours > 255 - _WHITISH).all(axis=1)] = 255
+  shades.putpalette(colours.ravel().tolist())
+  return shades
 
 
 def _frame(

@@ -15,7 +15,7 @@ from icl_graphs.experiments.paper_one import (
   untrained,
 )
 from icl_graphs.report import figures
-from icl_graphs.report.paper_one import animation
+from icl_graphs.report.paper_one import animation, energy_variants
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,9 @@ def small():
     patch.setattr(alignment, "DRAWS", 60)
     patch.setattr(energy_and_accuracy, "RESAMPLES", 60)
     patch.setattr(figures, "DPI", 30)
-    patch.setattr(animation, "DPI", 30)
+    # The report's own tests draw these; they take seconds.
+    patch.setattr(animation, "write", lambda one, path: False)
+    patch.setattr(energy_variants, "variants", lambda one: None)
     yield
 
 
@@ -124,6 +126,11 @@ def test_timings_are_contexts(outcomes):
   settled = measured["energy_settled"].sel(stat="value")
   half = measured["energy_half"].sel(stat="value")
   assert (settled.values >= half.values)[np.isfinite(half.values)].all()
+  # The same energy up to a factor has the same events.
+  by = measured["settled_by_energy"]
+  np.testing.assert_allclose(
+    by.sel(energy="energy_centred"), by.sel(energy="energy_relative")
+  )
 
 
 def test_even_guessing(ones):

@@ -4,6 +4,7 @@ python -m launch.reproduce --list
 python -m launch.reproduce --figure=emergence --out=runs/paper
 python -m launch.reproduce --all --out=runs/paper
 python -m launch.reproduce --all --model=FOLDER,owner/name --out=runs/models
+python -m launch.reproduce --compare=runs/a,runs/b --out=runs/both
 python -m launch.reproduce --golden --model=meta-llama/Llama-3.1-8B --out=DIR
 """
 
@@ -13,8 +14,13 @@ import pathlib
 from absl import flags
 
 from icl_graphs import errors
-from icl_graphs.experiments import catalogue, graph_subject, tracing_settings
-from icl_graphs.report import run_folder
+from icl_graphs.experiments import (
+  catalogue,
+  golden,
+  graph_subject,
+  tracing_settings,
+)
+from icl_graphs.report import model_table, run_folder
 from launch import experiments, program, settings_flags
 
 # Half the walks of the main job: there are many experiments.
@@ -31,6 +37,9 @@ _ALL = flags.DEFINE_bool("all", False, "Every experiment.")
 _GOLDEN = flags.DEFINE_bool(
   "golden", False, "Hold a run of Llama-3.1-8B against published numbers."
 )
+_COMPARE = flags.DEFINE_list(
+  "compare", [], "Folders of finished reproductions, to put into one table."
+)
 
 
 def main(_):
@@ -41,12 +50,29 @@ def main(_):
   asked = experiments.named(known, experiments.FIGURE.value)
   if _ALL.value:
     asked = list(known.values())
-  if not asked and not _GOLDEN.value:
+  if not (asked or _GOLDEN.value or _COMPARE.value):
     raise errors.InputError("nothing asked; try --all, --figure=NAME or --list")
   if not experiments.OUT.value:
     raise errors.InputError("no folder given; try --out=runs/paper")
-  for one in _subjects(pathlib.Path(experiments.OUT.value)):
-    experiments.perform(one, asked, known)
+  out = pathlib.Path(experiments.OUT.value)
+  if _COMPARE.value:
+    run_folder.open_folder(out)
+    _compare([pathlib.Path(folder) for folder in _COMPARE.value], out)
+    return
+  subjects = _subjects(out)
+  for one in subjects:
+    if asked:
+      experiments.perform(one, asked, known)
+    if _GOLDEN.value:
+      golden.run(one, one.out)
+      print((one.out / golden.MARKDOWN).read_text(encoding="utf-8"))
+  if asked and len(subjects) > 1:
+    _compare([one.out for one in subjects], out)
+
+
+def _compare(folders, out):
+  table, page = model_table.write(folders, out)
+  print(f"\n{table.read_text(encoding='utf-8')}\n\nReport: {page}")
 
 
 def _subjects(out):

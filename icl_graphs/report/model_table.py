@@ -6,16 +6,15 @@ folder of every model.
 
 from collections.abc import Mapping, Sequence
 import dataclasses
-import html
 import json
 import pathlib
 from typing import Any
 
 from icl_graphs import atomic, errors
-from icl_graphs.report import wording
+from icl_graphs.report import templates, wording
 
 SUMMARY, RUN = "summary.json", "run.json"
-MARKDOWN, FRAGMENT = "models.md", "models.html"
+MARKDOWN, PAGE = "models.md", "models.html"
 # (recipe, number, heading): what stands in a model's row, where measured.
 HEADLINES = (
   ("emergence", "grid:4x4 energy_relative", "relative energy, grid"),
@@ -210,31 +209,10 @@ def _line(cells: Sequence[str]) -> str:
   return f"| {' | '.join(escaped)} |"
 
 
-def fragment(table: Table) -> str:
-  """A table in HTML to stand inside a page; reasons appear when pointed at."""
-  head = "".join(f'<th scope="col">{html.escape(c)}</th>' for c in table.header)
-  body = "".join(
-    "<tr>" + "".join(map(_cell, row)) + "</tr>\n" for row in table.rows
-  )
-  return (
-    f"<h3>{html.escape(table.title)}</h3>\n"
-    '<div class="scroll"><table class="models">\n'
-    f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n"
-    "</table></div>\n"
-  )
-
-
-def _cell(cell: Cell) -> str:
-  marks = f' class="{html.escape(cell.state)}"' if cell.state else ""
-  if cell.why:
-    marks += f' title="{html.escape(cell.why)}"'
-  return f"<td{marks}>{html.escape(cell.text)}</td>"
-
-
 def write(
   folders: Sequence[pathlib.Path], out: pathlib.Path
 ) -> tuple[pathlib.Path, pathlib.Path]:
-  """Writes both tables of several models as Markdown and as HTML.
+  """Writes both tables of several models as Markdown and as a page.
 
   Args:
     folders: of finished reproductions, one per model.
@@ -248,9 +226,15 @@ def write(
   """
   models = read(folders)
   tables = headlines(models), verdicts(models)
-  plain, marked = out / MARKDOWN, out / FRAGMENT
+  plain, marked = out / MARKDOWN, out / PAGE
   text = "\n".join(map(markdown, tables))
   atomic.write_text(plain, f"{text}\n{NOTE}\n")
-  inside = "".join(map(fragment, tables))
-  atomic.write_text(marked, f"{inside}<p>{html.escape(NOTE)}</p>\n")
+  page = templates.environment().get_template("models.html")
+  rendered = page.render(
+    tables=tables,
+    note=NOTE,
+    style=templates.asset("page.css"),
+    own_style=templates.asset("reproduction.css"),
+  )
+  atomic.write_text(marked, rendered)
   return plain, marked

@@ -86,6 +86,7 @@ def draw(
   config: config_lib.DecoderConfig,
   law: flip_law.Law,
   together: int,
+  leave_early: bool = False,
 ) -> tuple[tuple[()], flip_law.Drawn]:
   """Draws M = `together` sequences per row; a step for `rows.evaluate`.
 
@@ -97,6 +98,9 @@ def draw(
     config: of the decoder.
     law: accepted by `flip_law.check`.
     together: M.
+    leave_early: whether a device stops when all its sequences have, rather than
+      after all steps. Not where devices share a copy of the parameters: they
+      wait for each other in every step, and would wait forever.
 
   Returns:
     Nothing that adds over rows, and what was drawn, with leading axes R, M.
@@ -109,7 +113,8 @@ def draw(
 
   def unfinished(carry):
     step, state, *_ = carry
-    return (step < law.steps) & jnp.any(state.alive)
+    more = step < law.steps
+    return more & jnp.any(state.alive) if leave_early else more
 
   def advance(carry):
     step, state, last, read = carry

@@ -129,7 +129,11 @@ class CoinSubject(subject.Subject):
     together = min(_TOGETHER, settings.sequences)
     rows = flips.blocks(prompts, settings.sequences, together)
     step = functools.partial(
-      flips.draw, config=self.decoder, law=law, together=together
+      flips.draw,
+      config=self.decoder,
+      law=law,
+      together=together,
+      leave_early=self.model.spread.model == 1,
     )
     _, drawn = self.evaluate(
       f"generation{' fair' if fair else ''}",

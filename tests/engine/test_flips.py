@@ -89,15 +89,20 @@ def test_flips_are_recognised_as_in_the_text():
   assert set(numbers) == set(range(5))
 
 
-def _draw(config, seed, sequences_each, together, batch_size, count=None):
-  spread = parallel.spread(count)
+def _draw(config, seed, sequences_each, together, batch_size, *devices):
+  spread = parallel.spread(*devices)
   step = functools.partial(
-    flips.draw, config=config, law=LAW, together=together
+    flips.draw,
+    config=config,
+    law=LAW,
+    together=together,
+    leave_early=spread.model == 1,
   )
+  params = switches.params(config)
   planned = flips.blocks(PROMPTS, sequences_each, together)
   _, drawn = rows.evaluate(
     step,
-    spread.put(switches.params(config)),
+    spread.make(lambda: jax.tree.map(jnp.copy, params)),
     planned,
     np.uint32(seed),
     words=together * LAW.steps,
@@ -150,12 +155,16 @@ def test_masses_are_those_of_the_drawn_text_read_at_once(name):
 
 
 def test_draws_do_not_depend_on_blocks_batches_or_devices():
-  config = switches.BASE
+  # A vocabulary that two devices can divide.
+  config = dataclasses.replace(switches.BASE, vocab_size=38)
   whole = _draw(config, 7, 10, 10, 2, 1)
-  split = _draw(config, 7, 12, 3, 1)
-  np.testing.assert_array_equal(split.tokens[:, :10], whole.tokens)
-  np.testing.assert_array_equal(split.flips[:, :10], whole.flips)
-  np.testing.assert_allclose(split.log_mass[:, :10], whole.log_mass, atol=1e-5)
+  for devices in ((4, None), (4, "data:2,model:2")):
+    split = _draw(config, 7, 12, 3, 1, *devices)
+    np.testing.assert_array_equal(split.tokens[:, :10], whole.tokens)
+    np.testing.assert_array_equal(split.flips[:, :10], whole.flips)
+    np.testing.assert_allclose(
+      split.log_mass[:, :10], whole.log_mass, atol=1e-5
+    )
   other = _draw(config, 8, 10, 10, 2, 1)
   assert (other.tokens != whole.tokens).any()
 

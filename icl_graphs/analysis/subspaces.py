@@ -36,7 +36,7 @@ class Subspace(NamedTuple):
 
 
 GRAPH_PLANE, PARITY, TOP = "graph plane (z2, z3)", "parity", "PC1-2"
-EVERY, REST = "all class means", "class means, plane left in"
+EVERY, REST = "all class means", "class means except the plane"
 
 
 def of_modes(
@@ -68,7 +68,7 @@ def of_graph(
 
   Returns:
     The graph plane, parity (of bipartite graphs), every other eigenspace of the
-    Laplacian, PC1-2, all n - 1 directions, and all but the graph plane.
+    Laplacian, PC1-2, all n - 1 directions, and these without the graph plane.
   """
   modes, space = frame.modes.vectors, frame.modes.space
   plane = modes[:, 1:][:, space[1:] <= space[2]]

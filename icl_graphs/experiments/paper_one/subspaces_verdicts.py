@@ -88,6 +88,10 @@ def _plane(measured: xr.Dataset) -> recipe.Claim:
   }
   gaps = {key: _mean(measured, lost - one) for key, one in controls.items()}
   shown = all(gap.low > 0 for gap in gaps.values())
+  alone, rival = (
+    _mean(measured, _lost(measured, kind=kind, target=name, extent=kinds.ONE))
+    for kind in (kinds.TAKEN, kinds.INSIDE_MATCHED)
+  )
   text = ", ".join(
     f"{key} {_text(_mean(measured, one))} (difference {_text(gaps[key])})"
     for key, one in controls.items()
@@ -96,7 +100,8 @@ def _plane(measured: xr.Dataset) -> recipe.Claim:
     *PLANE,
     recipe.SHOWN if shown else recipe.NOT_SHOWN,
     f"accuracy_full lost: {_text(_mean(measured, lost))}; random directions "
-    f"{text}.",
+    f"{text}. At that hidden state alone: {_text(alone)}, random inside with "
+    f"the same norm {_text(rival)}.",
   )
 
 
@@ -234,7 +239,11 @@ def _notes(measured: xr.Dataset) -> tuple[str, ...]:
     "Same removed norm: as many random directions, along which more (or less) "
     "than the whole part is subtracted, so that what is subtracted has the "
     "same mean square as the subspace beside which it stands, measured on "
-    "clean walks.",
+    "clean walks. Taken away again at later hidden states, more than the whole "
+    "part is subtracted there too, so that the norms match at one hidden state "
+    "only.",
+    f"Random subspaces: means over {kinds.SEEDS} draws at the report layer, "
+    "one elsewhere; their intervals are over walks, not over draws.",
     f"{measured.sizes['walk']} walks; accuracies are means over the last fifth "
     "of the context; intervals are over walks, those of powers over groups of "
     "walks left out in turn.",

@@ -111,7 +111,9 @@ def rows(measured: xr.Dataset) -> list[tuple[str, dict]]:
   ]
   kept = measured["target"].values[find(measured, kind=KEPT)].tolist()
   found += [
-    (f"everything but {name}".replace("but all", "but the"),
+    (f"everything but {name}".replace("but all", "but the").replace(
+      "but graph", "but the graph"
+    ),
      {"kind": KEPT, "target": name})
     for name in dict.fromkeys(kept)
   ]  # fmt: skip

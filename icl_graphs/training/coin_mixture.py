@@ -51,6 +51,8 @@ class Stage:
     flips: F of every document that is continued.
     judged: a judged sequence has 1 to `judged` flips, all equally likely.
     stated, window, mixed, judgments: documents per step of the four kinds.
+    repeated: share of the process P that repeats a word.
+    power: a word's length l has a chance in proportion to l ** -power.
   """
 
   steps: int
@@ -60,6 +62,8 @@ class Stage:
   window: int = 3
   mixed: int = 9
   judgments: int = 9
+  repeated: float = NOT_RANDOM
+  power: float = 1.0
 
   @property
   def tokens(self) -> int:
@@ -85,14 +89,18 @@ def sample(key: Array, stage: Stage) -> tuple[Rows, Rows]:
   continued = [
     _stated(keys[0], stage.stated, stage.flips),
     _window(keys[1], stage.window, stage.flips),
-    _mixed(keys[2], stage.mixed, stage.flips),
+    _mixed(keys[2], stage),
   ]
   joined = Rows(*map(jnp.concatenate, zip(*continued, strict=True)))
-  return joined, _judged(keys[3], stage.judgments, stage.judged)
+  return joined, _judged(keys[3], stage)
 
 
 def process(
-  key: Array, batch: int, length: int
+  key: Array,
+  batch: int,
+  length: int,
+  repeated: float = NOT_RANDOM,
+  power: float = 1.0,
 ) -> tuple[Int[Array, "B F"], Bool[Array, " B"]]:
   """Flips of the process P, and whether they repeat a word.
 
@@ -100,16 +108,18 @@ def process(
     key: a PRNG key.
     batch: B.
     length: F.
+    repeated: share of B that repeats a word, in expectation.
+    power: of one over the length, in the chance of these words' lengths.
   """
   keys = random.split(key, 4)
   fair = random.bernoulli(keys[0], shape=(batch, length)).astype(jnp.int32)
   word = random.bernoulli(keys[1], shape=(batch, LONGEST_WORD))
   periods = jnp.arange(1, LONGEST_WORD + 1)
-  odds = -jnp.log(periods.astype(jnp.float32))
+  odds = -power * jnp.log(periods.astype(jnp.float32))
   period = periods[random.categorical(keys[2], odds, shape=(batch,))]
   place = jnp.arange(length)[None] % period[:, None]
   tiled = jnp.take_along_axis(word.astype(jnp.int32), place, axis=1)
-  repeats = random.bernoulli(keys[3], NOT_RANDOM, (batch,))
+  repeats = random.bernoulli(keys[3], repeated, (batch,))
   return jnp.where(repeats[:, None], tiled, fair), repeats
 
 
@@ -210,17 +220,18 @@ def _window(key: Array, batch: int, length: int) -> Rows:
   return _continued(rows, window_average(key, batch, length), True, 0)
 
 
-def _mixed(key: Array, batch: int, length: int) -> Rows:
+def _mixed(key: Array, stage: Stage) -> Rows:
   prompt = jnp.asarray(_encoded(coins.tree([]).text))
-  rows = jnp.broadcast_to(prompt[None], (batch, len(prompt)))
-  flips, _ = process(key, batch, length)
+  rows = jnp.broadcast_to(prompt[None], (stage.mixed, len(prompt)))
+  flips, _ = process(key, stage.mixed, stage.flips, stage.repeated, stage.power)
   return _continued(rows, flips, False, _prompts().stated - len(prompt))
 
 
-def _judged(key: Array, batch: int, longest: int) -> Rows:
-  """Prompts with 1 to `longest` flips and the label; flips and label count."""
+def _judged(key: Array, stage: Stage) -> Rows:
+  """Prompts with 1 to `judged` flips and the label; flips and label count."""
+  batch, longest = stage.judgments, stage.judged
   keys = random.split(key, 3)
-  flips, repeats = process(keys[0], batch, longest)
+  flips, repeats = process(keys[0], batch, longest, stage.repeated, stage.power)
   count = random.randint(keys[1], (batch,), 1, longest + 1)
   comma = random.bernoulli(keys[2], shape=(batch,)).astype(jnp.int32)
   written = _words(True)[flips]

@@ -1,5 +1,6 @@
 """The recipe of the bundled model `coins`, and its loss."""
 
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -20,9 +21,26 @@ from icl_graphs.training import (
 CONTEXT = 352
 
 
-def describe() -> recipe.Recipe:
-  """Short documents, in which most of the evidence is, then whole ones."""
-  return recipe.Recipe(
+@dataclasses.dataclass(frozen=True)
+class Recipe(recipe.Recipe):
+  """A model of coin flips and its training.
+
+  Attributes:
+    rope_theta: base of the rotary positions. Offsets of a few dozen tokens
+      matter here, so most frequencies should turn within them.
+  """
+
+  rope_theta: float = 100.0
+
+
+def describe() -> Recipe:
+  """Mostly repeated words first, then short documents, then the mixture.
+
+  Comparing a flip with the one a word ago has to be learned for every length
+  of a word. In the mixture only one document in seven shows such words: the
+  first 1,000 steps then learn no word longer than one flip.
+  """
+  return Recipe(
     width=128,
     layers=4,
     heads=8,
@@ -31,8 +49,19 @@ def describe() -> recipe.Recipe:
     max_positions=CONTEXT,
     graphs=(),
     stages=(
-      coin_mixture.Stage(2000, flips=40, judged=40),
-      coin_mixture.Stage(900),
+      coin_mixture.Stage(
+        500,
+        flips=60,
+        judged=4,
+        stated=1,
+        window=1,
+        mixed=24,
+        judgments=1,
+        repeated=0.9,
+        power=0.0,
+      ),
+      coin_mixture.Stage(1200, flips=40, judged=40, repeated=0.5),
+      coin_mixture.Stage(800),
     ),
     tied=False,
     matrix_rate=0.01,

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from icl_graphs import errors
 from icl_graphs.training import coin_mixture, mixture
@@ -84,6 +84,8 @@ class Recipe:
   embedding_scale: float = 0.1
   common_scale: float = 1.0
   head_scale: float = 0.02
+  # Not a field: it decides no weight of the walks.
+  rope_theta: ClassVar[float] = 10000.0
 
   @property
   def steps(self) -> int:
@@ -119,7 +121,7 @@ class Recipe:
       "hidden_act": "silu",
       "max_position_embeddings": self.max_positions,
       "rms_norm_eps": 1e-5,
-      "rope_theta": 10000.0,
+      "rope_theta": self.rope_theta,
       "attention_bias": False,
       "mlp_bias": False,
       "tie_word_embeddings": self.tied,

@@ -142,16 +142,27 @@ def test_the_key_decides_the_documents():
   )
 
 
-def test_shares_of_the_recipe():
+def test_the_recipe_ends_with_the_mixture():
   described = coins_recipe.describe()
-  for stage in described.stages:
-    parts = (stage.stated, stage.window, stage.mixed, stage.judgments)
-    np.testing.assert_allclose(
-      np.array(parts) / sum(parts), [0.3, 0.1, 0.3, 0.3]
-    )
   last = described.stages[-1]
+  parts = np.array([last.stated, last.window, last.mixed, last.judgments])
+  np.testing.assert_allclose(parts / parts.sum(), [0.3, 0.1, 0.3, 0.3])
   assert (last.flips, last.judged) == (150, 100)
+  assert (last.repeated, last.power) == (0.25, 1)
   assert described.max_positions == 352
+  assert described.hf_config()["rope_theta"] == described.rope_theta
+
+
+def test_a_stage_may_repeat_more_and_longer_words():
+  draw = jax.jit(
+    lambda key: coin_mixture.process(key, 4000, 60, repeated=0.9, power=0.0)
+  )
+  flips, repeats = map(np.asarray, draw(jax.random.key(5)))
+  assert repeats.mean() == pytest.approx(0.9, abs=0.02)
+  words = flips[repeats]
+  fits = (words[:, 20:] == words[:, :-20]).all(axis=1).mean()
+  # Lengths that divide 20: 6 of 20; others by chance.
+  assert fits == pytest.approx(0.3, abs=0.06)
 
 
 def test_the_loss_is_the_weighted_mean():

@@ -211,7 +211,7 @@ class Runs:
     random for the calendar's.
     """
     replicates = self._replicates(resamples, seed)
-    chance = self._chance(resamples, seed)
+    chance = self.chance(resamples, seed)
     units = len(self.orders)
     units = units if units > 1 else self._products.shape[-4]
     result = {}
@@ -273,7 +273,9 @@ class Runs:
       }
     return self._drawn
 
-  def _chance(self, draws, seed):
+  def chance(
+    self, draws: int, seed: int
+  ) -> dict[str, Float[np.ndarray, "P layer context"]]:
     """Measure to [P, layer, context] with rings in the place of each ring."""
     rng = np.random.default_rng(seed)
     sums = {name: 0.0 for name in self.values}

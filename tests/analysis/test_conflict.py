@@ -92,7 +92,7 @@ def test_null_of_turned_rings_is_calibrated():
   beyond = dict.fromkeys(names, 0)
   for seed in range(60):
     found = runs((3.0, 0.0), seed=seed)
-    draws = found._chance(199, seed)
+    draws = found.chance(199, seed)
     for name in names:
       value = found.values[name].mean(axis=0)[0, -1]
       above = (draws[name][:, 0, -1] >= value).sum()

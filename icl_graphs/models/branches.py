@@ -115,8 +115,9 @@ def attend(
   weights = [jnp.exp(one - most) for one in scores]
   total = sum(jnp.sum(one, -1, keepdims=True) for one in weights)
   einsums = ("rkmgts,rskh->rkmgth", "rkmgts,rkmsh->rkmgth")
+  # Weights are rounded to the dtype of the values, their products are not.
   mixed = sum(
-    attention.mixture(einsum, one, values, precision)
+    attention.products(einsum, one.astype(values.dtype), values, precision)
     for einsum, one, values in zip(
       einsums, weights, (past.value, value), strict=True
     )

@@ -48,33 +48,37 @@ def _tree(flips, depth):
   ]
 
 
-def _alone(config, contexts):
+def _params(config, dtype):
+  return jax.tree.map(lambda leaf: leaf.astype(dtype), switches.params(config))
+
+
+def _alone(config, contexts, dtype="float32"):
   """Log-probabilities of `SETS` after each context, read alone."""
   wanted = []
-  params = switches.params(config)
   longest = max(map(len, contexts))
 
   @jax.jit
-  def logits(tokens):
+  def logits(params, tokens):
     final, _ = decoder.Decoder(config).apply({"params": params}, tokens)
     return decoder.logits(params, config, final)
 
   # Causal: padding at the end changes nothing before it.
   padded = np.array([c + [0] * (longest - len(c)) for c in contexts], np.int32)
-  for row, context in zip(logits(padded), contexts, strict=True):
+  found = logits(_params(config, dtype), padded)
+  for row, context in zip(found, contexts, strict=True):
     log_prob = special.log_softmax(np.float64(row[len(context) - 1]))
     wanted.append([special.logsumexp(log_prob[list(one)]) for one in SETS])
   return np.array(wanted)
 
 
-def _shared(config, groups):
+def _shared(config, groups, dtype="float32"):
   planned = prefix_plan.plan(groups, passes=2)
   shared_prefix.check(config, planned)
   step = functools.partial(
     shared_prefix.log_masses, config=config, passes=planned.passes, sets=SETS
   )
   valid = np.ones(len(groups), bool)
-  _, found = jax.jit(step)(switches.params(config), (), planned.rows, valid)
+  _, found = jax.jit(step)(_params(config, dtype), (), planned.rows, valid)
   return planned.pick(np.asarray(found))
 
 
@@ -90,6 +94,16 @@ def test_contexts_of_a_trunk_are_those_read_alone(name):
   ours = np.concatenate(_shared(config, groups))
   wanted = _alone(config, sum(groups, []))
   np.testing.assert_allclose(ours, wanted, atol=1e-4)
+
+
+def test_half_precision_is_that_of_contexts_read_alone():
+  config = dataclasses.replace(switches.BASE, initializer_range=0.15)
+  groups = [_judgment([0, 1, 1, 0, 1, 0, 0, 0])]
+  ours = _shared(config, groups, "bfloat16")[0]
+  wanted = _alone(config, groups[0], "bfloat16")
+  np.testing.assert_allclose(ours, wanted, atol=2e-2)
+  # Not because both are exact.
+  assert 1e-4 < np.abs(ours - _alone(config, groups[0])).max() < 5e-2
 
 
 def test_groups_do_not_depend_on_their_neighbours():

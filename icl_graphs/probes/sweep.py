@@ -26,6 +26,9 @@ from icl_graphs.models import block as block_lib
 from icl_graphs.models import config as config_lib
 from icl_graphs.models import decoder, layers
 
+# Loops over layers that a program has at most; see `stretches`.
+_STRETCHES = 8
+
 
 class Level(NamedTuple):
   """What becomes of a layer's head outputs on the way to the next level.
@@ -145,9 +148,16 @@ def read(
   context = block_lib.Context(
     *block_lib.turns(config, jnp.arange(time), hidden.dtype, time), None, None
   )
-  run = functools.partial(_layer, config, params["blocks"], context)
-  norm = layers.Norm(config.norm)
   together = max(1, _tokens(config) // (batch * time))
+  run = functools.partial(
+    _layer,
+    block_lib.Block(config),
+    params["blocks"],
+    context,
+    jnp.asarray(sweep.fills),
+    together,
+  )
+  norm = layers.Norm(config.norm)
 
   def of_all(reduce, nodes, k):
     """Reduced nodes, one for every configuration."""
@@ -158,15 +168,67 @@ def read(
 
   nodes = hidden[None]
   seen = [of_all(observe, nodes, 0)] if 0 in observed else []
-  for layer, level in enumerate(sweep.levels):
-    nodes = run(layer, nodes, level, sweep.fills[:, layer], together)
-    if layer + 1 in observed:
-      seen.append(of_all(observe, nodes, layer + 1))
+  sizes = 1, *(len(level.parent) for level in sweep.levels)
+  for start, stop in stretches(sizes, observed):
+    nodes = _stretch(run, start, nodes, sweep.levels[start:stop])
+    if stop in observed:
+      seen.append(of_all(observe, nodes, stop))
 
   def end(hidden):
     return finish(norm.apply({"params": params["final_norm"]}, hidden))
 
   return of_all(end, nodes, len(sweep.levels)), tuple(seen)
+
+
+def stretches(
+  sizes: tuple[int, ...], borders: tuple[int, ...], most: int = _STRETCHES
+) -> list[tuple[int, int]]:
+  """Consecutive layers that become one loop, with the least padding.
+
+  Layers of a loop have as many nodes as its last one. A loop per layer would
+  need none, but take as long to compile as the model is deep.
+
+  Args:
+    sizes: nodes at hidden states 0 to L, ascending.
+    borders: hidden states that no loop may pass.
+    most: loops, unless the borders need more.
+
+  Returns:
+    (first layer, layer after the last one) of every loop.
+  """
+  best: dict[int, tuple[int, list[tuple[int, int]]]] = {0: (0, [])}
+  for _ in range(max(most, len(borders) + 1)):
+    longer = dict(best)
+    for start, (cost, path) in best.items():
+      for stop in range(start + 1, len(sizes)):
+        if any(start < border < stop for border in borders):
+          break
+        total = cost + (stop - start) * (sizes[stop - 1] + sizes[stop])
+        if stop not in longer or total < longer[stop][0]:
+          longer[stop] = total, [*path, (start, stop)]
+    best = longer
+  return best[len(sizes) - 1][1]
+
+
+def _stretch(run, start, nodes, levels):
+  """Nodes [U, B, T, D] before some layers to those after them."""
+  if len(levels) == 1:
+    return run(nodes, levels[0], start)
+  before, after = (len(level.parent) for level in levels[-2:])
+
+  def padded(array):
+    room = [(0, after - len(array))] + [(0, 0)] * (array.ndim - 1)
+    return jnp.pad(array, room)
+
+  stacked = jax.tree.map(
+    lambda *leaves: jnp.stack([padded(leaf) for leaf in leaves]), *levels
+  )
+  nodes, _ = jax.lax.scan(
+    lambda nodes, here: (run(nodes[:before], *here), None),
+    padded(nodes),
+    (stacked, jnp.arange(start, start + len(levels))),
+  )
+  return nodes
 
 
 def _tokens(config):
@@ -182,20 +244,21 @@ def _embedded(config, params, tokens):
   return embedded
 
 
-def _layer(config, stacked, context, layer, nodes, level, fills, together):
+def _layer(block, stacked, context, fills, together, nodes, level, layer):
   """Nodes [U, B, T, D] of one level to those of the next one."""
-  block = block_lib.Block(config)
+  sliding = jnp.array(
+    block.config.sliding or (False,) * block.config.num_layers
+  )
   params = {"params": jax.tree.map(lambda leaf: leaf[layer], stacked)}
-  slides = jnp.array(bool(config.sliding) and config.sliding[layer])
+  fills = fills[:, layer]
 
   def mix(hidden):
     mixing, _ = block.apply(
-      params, hidden, slides, context, method=block_lib.Block.mix
+      params, hidden, sliding[layer], context, method=block_lib.Block.mix
     )
     return mixing.mixed
 
   mixed = _over_nodes(mix, nodes, together)
-  fills = jnp.asarray(fills)
 
   def write(level):
     here = _ablated(mixed[level.parent], level.scale, fills[level.fill])

@@ -60,6 +60,32 @@ def test_equals_one_configuration_at_a_time(variant, drawn):
       np.testing.assert_allclose(seen[k][c], hidden[k], atol=2e-5)
 
 
+def test_few_loops_over_layers_change_nothing(drawn, monkeypatch):
+  """Layers that share a loop are padded to the nodes of its last one."""
+  params = switches.params(switches.BASE)
+  found = []
+  for most in (1, 8):
+    monkeypatch.setattr(sweep.stretches, "__defaults__", (most,))
+    made = jax.jit(
+      lambda params, tree: sweep.read(
+        *(switches.BASE, params, TOKENS, tree, lambda x: x)
+      )[0]
+    )
+    found.append(made(params, sweep.tree(*drawn)))
+  np.testing.assert_allclose(*found, atol=2e-5)
+
+
+def test_loops_are_where_padding_is_least():
+  sizes = (1, 5, 5, 5, 9, 9)
+  assert sweep.stretches(sizes, (), 1) == [(0, 5)]
+  assert sweep.stretches(sizes, (), 2) == [(0, 3), (3, 5)]
+  assert sweep.stretches(sizes, (1,), 2) == [(0, 1), (1, 5)]
+  every = [(k, k + 1) for k in range(5)]
+  assert sweep.stretches(sizes, (1, 2, 3, 4), 1) == every
+  # Layers of as many nodes share a loop for nothing.
+  assert sweep.stretches(sizes, (), 8) == [(0, 1), (1, 3), (3, 4), (4, 5)]
+
+
 def test_the_tree_holds_what_differs(drawn):
   scale, fill, fills = drawn
   tree = sweep.tree(scale, fill, fills)

@@ -76,9 +76,13 @@ def test_alternation_and_longest_runs():
     assert run == max(len(list(group)) for _, group in itertools.groupby(y))
 
 
-def test_compressed_sizes_are_gzip_s():
+def test_repeated_flips_and_gzip_s_sizes():
   repeated = np.tile([0, 1], 25)[None]
   constant = np.zeros((1, 50), int)
+  assert sequences.alternation_rate(repeated).tolist() == [1]
+  assert sequences.alternation_rate(constant).tolist() == [0]
+  assert sequences.longest_run(repeated).tolist() == [1]
+  assert sequences.longest_run(constant).tolist() == [50]
   assert sequences.gzip_bytes(repeated).tolist() == [25]
   assert sequences.gzip_bytes(constant).tolist() == [24]
   text = ["".join(map(str, y)).encode() for y in FLIPS]

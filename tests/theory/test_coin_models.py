@@ -1,5 +1,6 @@
 """Models of coin flips: by hand, against scipy, and the document's numbers."""
 
+import collections
 import itertools
 
 import numpy as np
@@ -91,25 +92,62 @@ def test_simulations_do_not_depend_on_the_batch():
   assert (coin_models.simulate(model, 6, 9, 20) != whole).any()
 
 
-def _longest_run_of_fair_flips(length=50):
-  """Exact mean and SD, by counting sequences without a longer run."""
-  at_most = [0.0]
-  for limit in range(1, length + 1):
-    # Ways to write the length as runs of 1 to `limit` flips.
-    ways = [1] + [0] * length
-    for total in range(1, length + 1):
-      ways[total] = sum(ways[max(0, total - limit) : total])
-    at_most.append(2 * ways[length] / 2**length)
-  share = np.diff(at_most)
-  runs = np.arange(1, length + 1)
-  mean = (runs * share).sum()
-  return mean, np.sqrt(((runs - mean) ** 2 * share).sum())
+def _exact(tails, remembered, length=50):
+  """SD of the mean, alternation, longest run's mean and SD: all histories.
+
+  Two passes over what matters of a history: the last flips with their sum, and
+  the last flips with the run they end in and the longest run.
+  """
+  sums, runs = {((), 0): 1.0}, {((), 0, 0): 1.0}
+  changes = 0.0
+  for _ in range(length):
+    new_sums, new_runs = collections.Counter(), collections.Counter()
+    for (past, total), share in sums.items():
+      p = tails(list(past))
+      for flip, chance in ((0, 1 - p), (1, p)):
+        if past and flip != past[-1]:
+          changes += share * chance
+        key = (*past, flip)[-remembered:], total + flip
+        new_sums[key] += share * chance
+    for (past, run, longest), share in runs.items():
+      p = tails(list(past))
+      for flip, chance in ((0, 1 - p), (1, p)):
+        here = run + 1 if past and flip == past[-1] else 1
+        key = (*past, flip)[-remembered:], here, max(here, longest)
+        new_runs[key] += share * chance
+    sums = {key: share for key, share in new_sums.items() if share > 1e-12}
+    runs = {key: share for key, share in new_runs.items() if share > 1e-9}
+
+  def moments(pairs):
+    values, shares = np.array(list(pairs)).T
+    mean = values @ shares
+    return mean, np.sqrt((values - mean) ** 2 @ shares)
+
+  _, sd = moments((key[1] / length, share) for key, share in sums.items())
+  run = moments((key[2], share) for key, share in runs.items())
+  return sd, changes / (length - 1), *run
 
 
-def test_longest_runs_of_fair_flips():
-  mean, sd = _longest_run_of_fair_flips()
-  assert mean == pytest.approx(5.98, abs=5e-3)
-  assert sd == pytest.approx(1.73, abs=5e-3)
+@pytest.mark.parametrize(
+  ("tails", "remembered", "wanted"),
+  [
+    (lambda past: 0.5, 1, (0.0707, 0.500, 5.98, 1.73)),
+    (lambda past: 0.2, 1, (0.0566, 0.320, 12.50, 4.67)),
+    (lambda past: 0.05, 1, (0.0308, 0.095, 29.42, 10.47)),
+    (0.5, 5, (0.0345, 0.561, 4.15, 0.66)),
+    (0.2, 5, (0.0277, 0.359, 8.53, 2.25)),
+  ],
+)
+def test_exact_reference_values(tails, remembered, wanted):
+  """The exact columns of section 4, from all histories of 50 flips.
+
+  A window of 5 flips has forgotten the pseudo-flip once it holds five others.
+  """
+  if not callable(tails):
+    tails = _window(tails, 5, 0)
+  found = _exact(tails, remembered)
+  np.testing.assert_allclose(found, wanted, atol=5.1e-3)
+  np.testing.assert_allclose(found[:2], wanted[:2], atol=5.1e-4)
 
 
 # SD of mean, alternation, longest run and its SD, gzip, gzip of 200 with its

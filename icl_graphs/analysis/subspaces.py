@@ -107,24 +107,20 @@ def outside(
 
 
 def random_inside(
-  whole: Float[np.ndarray, "... R D"], rank: int, seed: int
+  means: Float[np.ndarray, "... n D"], rank: int, seed: int
 ) -> Float[np.ndarray, "... rank D"]:
-  """Orthonormal rows of a uniformly random subspace of span(whole)."""
+  """Orthonormal rows that span the directions of random modes over nodes.
+
+  The modes are the same at all layers, as those of the graph are: what is taken
+  away at several layers is one thing.
+  """
   rng = np.random.default_rng(seed)
-  drawn = rng.normal(size=(*whole.shape[:-2], whole.shape[-2], rank))
-  return np.swapaxes(np.linalg.qr(drawn)[0], -1, -2) @ whole
+  return of_modes(means, rng.normal(size=(means.shape[-2], rank)))
 
 
 def random_anywhere(
-  shape: tuple[int, ...], rank: int, seed: int
-) -> Float[np.ndarray, "... rank D"]:
-  """Orthonormal rows of a uniformly random subspace.
-
-  Args:
-    shape: [..., D].
-    rank: of the subspace.
-    seed: of the draw.
-  """
+  width: int, rank: int, seed: int
+) -> Float[np.ndarray, "rank D"]:
+  """Orthonormal rows of a uniformly random subspace of D = width dimensions."""
   rng = np.random.default_rng(seed)
-  drawn = rng.normal(size=(*shape, rank))
-  return np.swapaxes(np.linalg.qr(drawn)[0], -1, -2)
+  return np.linalg.qr(rng.normal(size=(width, rank)))[0].T

@@ -101,7 +101,9 @@ def make(
           ),
           *(Condition(ANYWHERE, "", rank, seed=seed, **at) for rank in ranks),
         ]
-        if whole:
+        # Taken away again at later hidden states, the part would be subtracted
+        # twice over, or put back: norms can match at one hidden state only.
+        if whole and extent == ONE:
           made += _matched(targets, seed, at)
   return made
 
@@ -130,18 +132,16 @@ class Bank:
     samples: Float[np.ndarray, "N L+1 D"],
     targets: list[subspaces.Subspace],
   ):
-    """Draws the random subspaces; larger ones contain smaller ones."""
+    """Draws the random subspaces: the first directions of larger ones."""
     self.centre = means.mean(axis=1)
     every = next(t for t in targets if t.name == subspaces.EVERY)
     most = every.rank
-    shape = (len(means), means.shape[-1])
     parts = {t.name: t.rows for t in targets}
     for seed in range(SEEDS):
-      parts[f"{INSIDE} {seed}"] = subspaces.random_inside(
-        every.rows, most, 2 * seed
-      )
-      parts[f"{ANYWHERE} {seed}"] = subspaces.random_anywhere(
-        shape, most, 2 * seed + 1
+      parts[f"{INSIDE} {seed}"] = subspaces.random_inside(means, most, 2 * seed)
+      parts[f"{ANYWHERE} {seed}"] = np.broadcast_to(
+        subspaces.random_anywhere(means.shape[-1], most, 2 * seed + 1),
+        (len(means), most, means.shape[-1]),
       )
     ends = np.cumsum([rows.shape[1] for rows in parts.values()])
     self._first = dict(zip(parts, [0, *ends[:-1].tolist()], strict=True))

@@ -13,15 +13,15 @@ from icl_graphs.report.paper_one import subspaces as figures
 MOST, LITTLE = 0.8, 0.2
 PLANE = (
   "The plane that the pictures show, of the graph's two smoothest modes, is "
-  "used for prediction.",
-  "Taken away from the report layer on, it costs more accuracy_full than "
-  "random directions as many, inside the span of the class means and anywhere, "
-  "and than both of these with the same removed norm: every paired difference "
-  "has its 95% interval above 0.",
+  "used for prediction more than other directions of the class means.",
+  "Taken away at the report layer, it costs more accuracy_full than random "
+  "directions as many, inside the span of the class means and anywhere, and "
+  "than both of these with the same removed norm: every paired difference has "
+  "its 95% interval above 0.",
 )
 SPAN = (
   "What the model knows of the graph lies in the span of the class means.",
-  "Taking the span away from the report layer on removes more than "
+  "Taking the span away at the report layer removes more than "
   f"{MOST:.0%} of accuracy_restricted above chance, and random directions as "
   f"many with the same removed norm less than {LITTLE:.0%}, each with its "
   "whole 95% interval.",
@@ -75,46 +75,43 @@ def _rank(measured, target: str) -> int:
 def _plane(measured: xr.Dataset) -> recipe.Claim:
   name = subspaces.GRAPH_PLANE
   rank = _rank(measured, name)
-  lost = _lost(measured, kind=kinds.TAKEN, target=name)
+  here = {"extent": kinds.ONE}
+  lost = _lost(measured, kind=kinds.TAKEN, target=name, **here)
   controls = {
-    "inside": _lost(measured, kind=kinds.INSIDE, rank=rank),
-    "anywhere": _lost(measured, kind=kinds.ANYWHERE, rank=rank),
-    "inside, same norm": _lost(
-      measured, kind=kinds.INSIDE_MATCHED, target=name
-    ),
-    "anywhere, same norm": _lost(
-      measured, kind=kinds.ANYWHERE_MATCHED, target=name
-    ),
+    "inside": {"kind": kinds.INSIDE, "rank": rank},
+    "anywhere": {"kind": kinds.ANYWHERE, "rank": rank},
+    "inside, same norm": {"kind": kinds.INSIDE_MATCHED, "target": name},
+    "anywhere, same norm": {"kind": kinds.ANYWHERE_MATCHED, "target": name},
   }
+  controls = {k: _lost(measured, **here, **one) for k, one in controls.items()}
   gaps = {key: _mean(measured, lost - one) for key, one in controls.items()}
-  shown = all(gap.low > 0 for gap in gaps.values())
-  alone, rival = (
-    _mean(measured, _lost(measured, kind=kind, target=name, extent=kinds.ONE))
-    for kind in (kinds.TAKEN, kinds.INSIDE_MATCHED)
-  )
   text = ", ".join(
     f"{key} {_text(_mean(measured, one))} (difference {_text(gaps[key])})"
     for key, one in controls.items()
   )
+  onwards = _lost(measured, kind=kinds.TAKEN, target=name)
+  beside = _lost(measured, kind=kinds.INSIDE, rank=rank)
   return recipe.Claim(
     *PLANE,
-    recipe.SHOWN if shown else recipe.NOT_SHOWN,
+    recipe.SHOWN
+    if all(gap.low > 0 for gap in gaps.values())
+    else recipe.NOT_SHOWN,
     f"accuracy_full lost: {_text(_mean(measured, lost))}; random directions "
-    f"{text}. At that hidden state alone: {_text(alone)}, random inside with "
-    f"the same norm {_text(rival)}.",
+    f"{text}. Taken away from there on: {_text(_mean(measured, onwards))}, "
+    f"random inside {_text(_mean(measured, beside))}.",
   )
 
 
 def _span(measured: xr.Dataset) -> recipe.Claim:
-  name = subspaces.EVERY
-  key = "accuracy_restricted"
-  lost = _share(measured, _lost(measured, key, kind=kinds.TAKEN, target=name))
-  control = _share(
-    measured, _lost(measured, key, kind=kinds.ANYWHERE_MATCHED, target=name)
-  )
-  rank = _share(
-    measured,
-    _lost(measured, key, kind=kinds.ANYWHERE, rank=_rank(measured, name)),
+  name, key = subspaces.EVERY, "accuracy_restricted"
+  rank = _rank(measured, name)
+  lost, plain, control = (
+    _share(measured, _lost(measured, key, extent=kinds.ONE, **one))
+    for one in (
+      {"kind": kinds.TAKEN, "target": name},
+      {"kind": kinds.ANYWHERE, "rank": rank},
+      {"kind": kinds.ANYWHERE_MATCHED, "target": name},
+    )
   )
   shown = lost.low > MOST and control.high < LITTLE
   return recipe.Claim(
@@ -122,7 +119,7 @@ def _span(measured: xr.Dataset) -> recipe.Claim:
     recipe.SHOWN if shown else recipe.NOT_SHOWN,
     f"Share of accuracy_restricted above chance "
     f"({measured.attrs['chance']:.2f}) that is lost: {_text(lost)}; random "
-    f"directions as many {_text(rank)}, with the same removed norm "
+    f"directions as many {_text(plain)}, with the same removed norm "
     f"{_text(control)}.",
   )
 
@@ -239,9 +236,8 @@ def _notes(measured: xr.Dataset) -> tuple[str, ...]:
     "Same removed norm: as many random directions, along which more (or less) "
     "than the whole part is subtracted, so that what is subtracted has the "
     "same mean square as the subspace beside which it stands, measured on "
-    "clean walks. Taken away again at later hidden states, more than the whole "
-    "part is subtracted there too, so that the norms match at one hidden state "
-    "only.",
+    "clean walks; at one hidden state, because at several the surplus would be "
+    "taken away again.",
     f"Random subspaces: means over {kinds.SEEDS} draws at the report layer, "
     "one elsewhere; their intervals are over walks, not over draws.",
     f"{measured.sizes['walk']} walks; accuracies are means over the last fifth "

@@ -34,12 +34,23 @@ class Segments(NamedTuple):
 
   at: [R, k], in units of t, ascending. slopes: [R, k + 1], per decade of t.
   residual: [R], root mean square. line: [R], the same of one straight line.
+  start: [R], fitted value at t_min, which is `first`.
   """
 
   at: Float[np.ndarray, "R k"]
   slopes: Float[np.ndarray, "R k+1"]
   residual: Float[np.ndarray, " R"]
   line: Float[np.ndarray, " R"]
+  start: Float[np.ndarray, " R"]
+  first: float
+
+  def curve(self, t: Float[np.ndarray, " P"]) -> Float[np.ndarray, "R P"]:
+    """The fits at other context lengths."""
+    x = np.log10(np.asarray(t, np.float64))
+    bends = np.maximum(0, x - np.log10(self.at)[..., None])
+    changes = np.diff(self.slopes, axis=1)[..., None]
+    rise = self.slopes[:, :1] * (x - np.log10(self.first))
+    return self.start[:, None] + rise + (changes * bends).sum(axis=1)
 
 
 class Estimate(NamedTuple):
@@ -68,8 +79,10 @@ def points(low: int, high: int, count: int = POINTS) -> Int[np.ndarray, " P"]:
   return np.unique(np.rint(np.geomspace(low, high, count)).astype(np.int64))
 
 
-def plateau_start(curve: Float[np.ndarray, " T"], low: int = 1) -> int:
-  """First t at which 95% of a curve's whole change is behind.
+def plateau_start(
+  curve: Float[np.ndarray, " T"], low: int = 1, part: float = PLATEAU_SHARE
+) -> int:
+  """First t at which 95% (`part`) of a curve's whole change is behind.
 
   The change is from the mean around `low` to the mean over the last tenth; the
   curve is smoothed over the 20% of context lengths around t. Two segments that
@@ -78,6 +91,7 @@ def plateau_start(curve: Float[np.ndarray, " T"], low: int = 1) -> int:
   Args:
     curve: at t = 1..T.
     low: first context length of the fit.
+    part: of the change.
   """
   curve = np.asarray(curve, np.float64)
   length = len(curve)
@@ -93,7 +107,7 @@ def plateau_start(curve: Float[np.ndarray, " T"], low: int = 1) -> int:
   share = (smooth - start) / (
     np.nanmean(curve[-max(1, length // 10) :]) - start
   )
-  reached = np.flatnonzero((share >= PLATEAU_SHARE) & (t >= low))
+  reached = np.flatnonzero((share >= part) & (t >= low))
   return int(t[reached[0]]) if len(reached) else length
 
 
@@ -220,6 +234,8 @@ def _described(curves, basis, rest, chosen) -> Segments:
     np.cumsum(weights[:, 1:], axis=1) + blank[:, None],
     np.sqrt((residual**2).mean(axis=1)) + blank,
     np.sqrt((rest**2).mean(axis=1)),
+    weights[:, 0] + weights[:, 1] * x[0] + blank,
+    float(10 ** x[0]),
   )
 
 

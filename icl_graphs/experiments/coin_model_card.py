@@ -62,9 +62,11 @@ instrument, and is no evidence about language models.
 Next-token prediction on documents: 30% flips of a coin whose probability is
 stated, 10% flips of a window average under the fair-coin wording, 30% flips of
 a process that is a fair coin (.75) or repeats a word of 1 to 20 flips (.25),
-and 30% judgments of that process. Flips, their commas and labels count, labels
-five times. Nothing in the loss knows the exact posterior. Seed {seed},
-{tokens:.1f} million tokens, {minutes:.0f} minutes.
+and 30% judgments of that process. That is the last stage; the stages before it
+are shorter and repeat words more often, because comparing flips across a word
+is otherwise not learned in the time there is. Flips, their commas and labels
+count, labels five times. Nothing in the loss knows the exact posterior. Seed
+{seed}, {tokens:.1f} million tokens, {minutes:.0f} minutes.
 
 Rebuild with `python -m launch.train --task=coins --seed={seed} --out=DIR`.
 """

@@ -7,9 +7,10 @@ from icl_graphs.experiments.speed import coins
 
 @pytest.fixture(scope="module")
 def result():
-  # Any number of groups in a batch; contexts of several lengths.
   return coins.measure(
-    coins.Settings(stimuli=2, concepts=1, lengths=2, sample=6, repeats=1)
+    coins.Settings(
+      stimuli=1, concepts=1, passes=1, lengths=1, batch=4, sample=4, repeats=1
+    )
   )
 
 
@@ -20,7 +21,7 @@ def test_both_ways_are_measured_and_read_the_same(result):
     "trees, shared trunks",
     "trees, read alone",
   ]
-  assert [row.units for row in result.rows] == [200, 200, 1311, 1311]
+  assert [row.units for row in result.rows] == [100, 100, 1311, 1311]
   for one in result.content.values():
     assert one["log_prob_difference"] < 1e-4
     assert one["time_ratio"] > 0

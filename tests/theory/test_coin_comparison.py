@@ -61,7 +61,7 @@ def test_fair_flips_are_not_told_apart():
 
 
 def test_constant_flips_can_be_compared():
-  flips = np.zeros((20, 50), int)
+  flips = np.zeros((300, 50), int)
   flips[0, 3] = 1
   found = coin_comparison.compare(flips, resamples=50)
   assert all(np.isfinite(one.nats) for one in found)

@@ -44,6 +44,9 @@ class Settings:
   groups: int = timing.option(
     1, "Concepts in a batch that shares what contexts begin with."
   )
+  passes: int = timing.option(
+    prefix_plan.PASSES, "Most passes over what leaves the trunks."
+  )
   lengths: int = timing.option(
     4, "Lengths to which contexts that are read alone are padded."
   )
@@ -130,7 +133,7 @@ def _compare(name, groups, config, params, settings):
   known = coin_tokenizer.ids()
   words = (" random", " non") if name == "judgments" else (" Heads", " Tails")
   sets = tuple((known[word],) for word in words)
-  planned = prefix_plan.plan(groups)
+  planned = prefix_plan.plan(groups, settings.passes)
   shared_prefix.check(config, planned)
   place = np.concatenate(
     [[(g, q) for q in range(len(one))] for g, one in enumerate(groups)]

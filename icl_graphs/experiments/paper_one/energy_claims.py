@@ -23,8 +23,8 @@ NOTES = (
   "the energy. Judged: probability among the node words (as in the official "
   "notebooks), averaged over the same window; the other is in the table.",
   "Judged by the relative energy, which is not moved by the size or the common "
-  "mean of the representations; tables give the order for every energy, the "
-  "paper's sum among them.",
+  "mean of the representations, and by the paper's sum, which is; tables give "
+  "the order for every energy.",
   "Intervals are over groups of walks with one assignment of words; whether an "
   "energy fell at all is for the null and the random weights to say.",
 )
@@ -75,6 +75,8 @@ def _order(one, curves, found) -> recipe.Claim:
   window = one.labels("window")[one.window]
   here = found.isel(layer=one.layer, window=one.window)
   lag = here["lag"].sel(accuracy="restricted").values
+  sums = here["lag_by_energy"].sel(accuracy="restricted", energy="energy_sum")
+  sums = sums.values
   text = (
     f"On {one.spec} the energy reaches its minimum before the accuracy rises."
   )
@@ -82,9 +84,10 @@ def _order(one, curves, found) -> recipe.Claim:
     f"At hidden state {layer}, window {window}: the context at which the "
     "accuracy (node words, same window) has made half of its rise, over that "
     "at which the relative energy has made 90% of its fall, has its 95% "
-    "interval over walks above 1; and the energy at its lowest is below the "
-    "limit of relabelled words and below the lowest of random weights, whose "
-    "accuracy does not rise."
+    "interval over walks above 1, and so has the same ratio for the paper's "
+    "own energy_sum; and the relative energy at its lowest is below the limit "
+    "of relabelled words and below the lowest of random weights, whose "
+    "accuracy does not rise. Refuted where both intervals lie below 1."
   )
   if not np.isfinite(lag).all():
     return recipe.Claim(
@@ -96,21 +99,22 @@ def _order(one, curves, found) -> recipe.Claim:
     )
   below, beyond, lowest = _lowest(one, curves, found)
   reason = (
-    f"The ratio is {_said(lag)} (all words: "
+    f"The ratio is {_said(lag)}, by energy_sum {_said(sums)} (all words: "
     f"{_said(here['lag'].sel(accuracy='full').values)}; with half of the fall "
     f"{_said(here['lag_half'].sel(accuracy='restricted').values)}): energy "
     f"settles at {_said(here['energy_settled'].values)}, accuracy is half up "
     f"at {_said(here['accuracy_half'].sel(accuracy='restricted').values)} "
     f"{one.unit}; {lowest}."
   )
-  if lag[2] < 1:
+  before = lag[1] > 1 and sums[1] > 1
+  if lag[2] < 1 and sums[2] < 1:
     verdict = recipe.NOT_SHOWN
-  elif lag[1] > 1 and below and beyond:
+  elif before and below and beyond:
     verdict = recipe.SHOWN
   else:
     verdict = recipe.CANNOT_TELL
-    if not lag[1] > 1:
-      reason += " The interval holds 1."
+    if not before:
+      reason += " Not both intervals lie on one side of 1."
     elif not below:
       reason += " The energy never leaves what relabelled words give."
     else:

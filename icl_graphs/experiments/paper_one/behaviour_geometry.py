@@ -140,6 +140,7 @@ def run(
       " on both sides.",
       "Predictions are computed from the last hidden state, so that some"
       " agreement there is arithmetic; earlier hidden states say more.",
+      "Intervals are about other walks with the same words on the same nodes.",
       "On a bipartite graph a perfect predictor continues nodes of the two"
       " sides without overlap, so that Hellinger distances mostly tell the"
       " sides apart.",

@@ -14,6 +14,8 @@ from icl_graphs.tasks import chat
 SPEC = "grid:4x4"
 SHORTEST, CONTEXTS = 20, 6
 RAW = "raw"
+# Accuracy that a segment must lose for its geometry to count as not used.
+LOSS = 0.05
 TITLES = {
   "user": "user's turn",
   "assistant": "assistant's turn, prefilled",
@@ -29,7 +31,8 @@ _INERT = (
   "It can be there and not be used: in some segment of a chat the next node is"
   " predicted less well than after raw words, geometry or not.",
   "there, in some chat condition, geometry is shown as above while the paired"
-  " difference of next-node accuracy from raw words lies below 0 (interval)",
+  f" difference of next-node accuracy from raw words lies below -{LOSS} (whole"
+  " interval)",
 )
 
 
@@ -155,7 +158,7 @@ def _claims(numbers, names, where):
     condition: numbers[f"accuracy beyond raw {condition}"]
     for condition in names[1:]
   }
-  inert = [one for one in less if there[one] and less[one]["high"] < 0]
+  inert = [one for one in less if there[one] and less[one]["high"] < -LOSS]
   geometry = "; ".join(
     f"{one} energy ratio {_text(numbers[f'energy_ratio {one}'])}, distance"
     f" correlation {_text(numbers[f'distance_correlation {one}'])}"

@@ -133,6 +133,8 @@ def run(
       "A step back to the word before makes an angle of 180 degrees in hidden"
       " state 0; taking hidden state 0 away accounts for it only there, so"
       " angles at words that step on are given as well.",
+      "The first words of a walk have little to attend to, whatever they are:"
+      " untrained weights show how much of a change with context that makes.",
       "The published effect is that of Gemma-2 on several tasks; its values are"
       " not compared here, because the definition of the angle is ours.",
     ),

@@ -78,7 +78,7 @@ def test_sums_give_the_regression_on_activations(subject, measured):
         (regression.CURRENT, [current]),
         (regression.ADDITIVE, [current, previous]),
         (regression.BIGRAM, [np.eye(graph.n**2)[cells.ravel()]]),
-        (regression.ALL, [current, previous, after]),
+        (regression.WITH_NEXT, [current, after]),
       ):
         np.testing.assert_allclose(
           found.sel(design=name), explicit(columns, rows), atol=2e-5

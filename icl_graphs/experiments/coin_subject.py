@@ -83,6 +83,7 @@ class CoinSubject(subject.Subject):
       self.tokenizer, judged, first_tokens.JUDGMENTS
     )
     self.labels = labels["random"], labels["non"]
+    self._trees: dict = {}
     marks = flip_tokens.marks(self.tokenizer, self.decoder.vocab_size)
     self.law = flip_law.Law(
       **sides,
@@ -188,11 +189,23 @@ class CoinSubject(subject.Subject):
     Returns:
       (log-probabilities, lengths of the context).
     """
+    if (concept, depth) not in self._trees:
+      self._read_trees(concept, depth)
+    return self._trees[concept, depth]
+
+  def _read_trees(self, concept, depth):
+    """Reads the trees of all the paper's concepts at once, or of another."""
+    known = concept in coins.TREE_CONCEPTS
+    concepts = coins.TREE_CONCEPTS if known else (concept,)
     lengths = range(self.settings.tree + 1)
-    contexts = coins.tree_contexts(concept, lengths, depth)
-    group = [self.encode(coins.tree(one)) for one in contexts.flips]
-    (found,) = self.read(f"tree {concept}", [group], self.law.sides)
-    return found[contexts.index], contexts.lengths
+    contexts = [coins.tree_contexts(one, lengths, depth) for one in concepts]
+    found = self.read(
+      "trees" if known else f"tree {concept}",
+      [[self.encode(coins.tree(x)) for x in one.flips] for one in contexts],
+      self.law.sides,
+    )
+    for name, one, log_mass in zip(concepts, contexts, found, strict=True):
+      self._trees[name, depth] = log_mass[one.index], one.lengths
 
   def read(
     self,

@@ -29,7 +29,7 @@ HEADLINES = (
   (
     "energy_and_accuracy",
     "grid:4x4 lag restricted",
-    "accuracy after energy, grid",
+    "accuracy half up over energy settled, grid",
   ),
 )
 NOTE = (

@@ -205,10 +205,10 @@ class Runs:
   ) -> dict[str, Float[np.ndarray, "layer context 6"]]:
     """Mean over orders: value, low, high, null, null_low, null_high.
 
-    Intervals are over groups of walks and, where there are several, over
-    orders. Nulls: see the module. Where a ring has no other that overlaps as
-    much, they are NaN for the context's measures and come from rings drawn at
-    random for the calendar's.
+    Intervals are over orders, each of which has its own walks, or over groups
+    of walks where there is one order. Nulls: see the module. Where a ring has
+    no other that overlaps as much, they are NaN for the context's measures and
+    come from rings drawn at random for the calendar's.
     """
     replicates = self._replicates(resamples, seed)
     chance = self.chance(resamples, seed)
@@ -251,26 +251,23 @@ class Runs:
     return np.stack([value, low, high], axis=-1)
 
   def _replicates(self, resamples, seed):
-    """Measure to [R, layer, context]: orders and groups drawn anew."""
+    """Measure to [R, layer, context]: orders drawn anew, or groups of one.
+
+    Every order has walks of its own, so that orders differ by their walks too.
+    """
     if not hasattr(self, "_drawn"):
-      rng = np.random.default_rng(seed)
-      groups, number = self._products.shape[-4], len(self.orders)
-      picked = rng.integers(number, size=(resamples, number))
-      each = []
-      for place, order in enumerate(self.orders):
-        weights = nulls.bootstrap_weights(groups, resamples, seed + 1 + place)
-        gram, _ = gram_lib.pooled(
-          self._products[place], self._count[place], weights
-        )
+      number = len(self.orders)
+      units = number if number > 1 else self._products.shape[-4]
+      weights = nulls.bootstrap_weights(units, resamples, seed)
+      if number > 1:
+        self._drawn = {
+          name: np.tensordot(weights / number, values, 1)
+          for name, values in self.values.items()
+        }
+      else:
+        gram, _ = gram_lib.pooled(self._products[0], self._count[0], weights)
         # Replicates that miss a word are NaN and are counted by `interval`.
-        each.append(measure(np.moveaxis(gram, -3, 0), order))
-      rows = np.arange(resamples)[:, None]
-      self._drawn = {
-        name: np.stack([one[name] for one in each], axis=1)[rows, picked].mean(
-          axis=1
-        )
-        for name in each[0]
-      }
+        self._drawn = measure(np.moveaxis(gram, -3, 0), self.orders[0])
     return self._drawn
 
   def chance(

@@ -69,7 +69,7 @@ FIGURES = (
     "How much of components 1-2 and 3-4 is the calendar's ring and how much"
     " the context's, and how much of either ring is there that the other"
     " cannot explain. Mean over the seven clearest orders; bands: 95% over"
-    " orders and walks; thin lines: the upper end of chance.",
+    " orders; thin lines: the upper end of chance.",
     "Three line plots against context length of calendar and context rings.",
   ),
   recipe.Figure(

@@ -124,6 +124,40 @@ def test_every_token_of_the_tree_is_read_once():
   assert planned.separate == sum(map(len, set(map(tuple, contexts))))
 
 
+def test_every_context_can_be_read_off_the_plan():
+  """What the last token of a context sees, in order, is the context."""
+  rng = np.random.default_rng(0)
+  for _ in range(30):
+    groups = [
+      [
+        rng.integers(0, 3, rng.integers(1, 12)).tolist()
+        for _ in range(rng.integers(1, 40))
+      ]
+      for _ in range(3)
+    ]
+    planned = prefix_plan.plan(groups, passes=int(rng.integers(1, 6)))
+    trunks = planned.rows.trunk.shape[1]
+    width = planned.rows.tokens.shape[2]
+    covered = [set(range(one.first, one.stop)) for one in planned.passes]
+    assert set().union(*covered) == set(range(planned.rows.tokens.shape[1]))
+    for g, contexts in enumerate(groups):
+      row = jax.tree.map(lambda leaf, g=g: leaf[g], planned.rows)
+      for context, place in zip(contexts, planned.index[g], strict=True):
+        read = row.reads[place]
+        if read < trunks:
+          assert row.trunk[: read + 1].tolist() == context
+          continue
+        m, t = divmod(read - trunks, width)
+        depth = row.places.depth[m, t]
+        leads = np.flatnonzero(row.places.leads[m, t])
+        seen = [*row.trunk[:depth], *row.tokens[m, leads]]
+        assert [int(token) for token in seen] == context
+        positions = row.places.position[m, leads].tolist()
+        assert positions == list(range(depth, len(context)))
+        (own,) = (p for p in planned.passes if p.first <= m < p.stop)
+        assert depth <= own.slots
+
+
 def test_a_merged_separator_shortens_what_is_shared():
   """A tokenizer that writes a comma and a bracket as one token."""
   contexts = [[5, 1, 4, 1, 9], [5, 1, 9], [5, 1, 4, 1, 4, 1, 9]]

@@ -13,7 +13,7 @@ from absl import flags
 from icl_graphs import errors
 from icl_graphs.experiments import catalogue, coin_subject
 from icl_graphs.report import run_folder
-from launch import experiments, program
+from launch import cores, experiments, program
 
 _DEFAULT = coin_subject.Settings()
 _HELP = {
@@ -81,6 +81,7 @@ def main(_):
   out = pathlib.Path(experiments.OUT.value)
   settings = settings_from_flags()
   models = settings.model.split(",")
+  cores.share(models, settings.revision, experiments.CACHE_DIR.value)
   # All are checked before the first is run.
   subjects = [
     coin_subject.CoinSubject(

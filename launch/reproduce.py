@@ -21,7 +21,7 @@ from icl_graphs.experiments import (
   tracing_settings,
 )
 from icl_graphs.report import model_table, run_folder
-from launch import experiments, program, settings_flags
+from launch import cores, experiments, program, settings_flags
 
 # Half the walks of the main job: there are many experiments.
 _DEFAULT = tracing_settings.Settings(walks=128)
@@ -79,6 +79,7 @@ def _subjects(out):
   """The models, all checked before the first is run."""
   settings = settings_flags.read(_DEFAULT, _OF_RECIPES)
   models = settings.model.split(",")
+  cores.share(models, settings.revision, experiments.CACHE_DIR.value)
   subjects = [
     graph_subject.GraphSubject(
       dataclasses.replace(settings, model=model),

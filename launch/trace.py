@@ -11,7 +11,7 @@ from absl import flags
 from icl_graphs.engine import hosts
 from icl_graphs.experiments import graph_tracing, tracing_settings
 from icl_graphs.report import run_folder
-from launch import program, settings_flags
+from launch import cores, program, settings_flags
 
 _DEFAULT = tracing_settings.Settings()
 settings_flags.define(_DEFAULT)
@@ -45,6 +45,8 @@ def main(_):
       _COORDINATOR.value, _NUM_HOSTS.value, _HOST.value, _LOST_SECONDS.value
     )
   settings = settings_flags.read(_DEFAULT)
+  if not _DISTRIBUTED.value:
+    cores.share([settings.model], settings.revision, _CACHE_DIR.value)
   out = pathlib.Path(_OUT.value)
   if hosts.first():
     run_folder.open_folder(out)

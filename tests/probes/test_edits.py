@@ -38,10 +38,10 @@ def read(config, params, tokens, made):
 @pytest.mark.parametrize(
   ("variant", "backend"),
   [
-    *(
-      (v, b) for v in ("llama", "gemma2", "neox") for b in ("reference", "cpu")
-    ),
-    ("olmo2", "reference"),
+    ("llama", "reference"),
+    ("gemma2", "reference"),
+    ("gemma2", "cpu"),
+    ("neox", "cpu"),
   ],
 )
 def test_identity_is_bit_identical(variant, backend, monkeypatch):
@@ -169,7 +169,7 @@ def test_half_precision_stays_half():
   )
   final, seen = read(BASE, params, TOKENS, drawn(5))
   assert final.dtype == seen.dtype == jnp.bfloat16
-  same = read(BASE, params, TOKENS, edits.identity(BASE, TOKENS))
+  same = read(BASE, params, TOKENS, edits.identity(BASE, TOKENS, rank=2))
   for one, other in zip(plain(BASE, params, TOKENS), same, strict=True):
     np.testing.assert_array_equal(
       np.asarray(one, np.float32), np.asarray(other, np.float32)

@@ -32,12 +32,12 @@ def drawn():
   return scale, fill, fills
 
 
-@pytest.mark.parametrize("variant", ["llama", "gemma2", "neox", "olmo2"])
+@pytest.mark.parametrize("variant", ["gemma2", "neox"])
 def test_equals_one_configuration_at_a_time(variant, drawn):
   scale, fill, fills = drawn
   config = switches.VARIANTS[variant]
   config = dataclasses.replace(
-    config, backend="cpu" if variant == "llama" else "reference"
+    config, backend="cpu" if variant == "neox" else "reference"
   )
   params = switches.params(config)
   final, seen = jax.jit(

@@ -118,14 +118,11 @@ def alternation(
 
 
 @jax.jit
-def _lapses(wanted, flips):
-  """Likeliest lapse for W windows, whose flips have probability `wanted`.
+def _lapses(given, least):
+  """Likeliest lapse for W windows that give flips these probabilities [W, n].
 
-  The likelihood is concave in the lapse: its slope is bisected. At least one
-  lapse in all flips is assumed, so that no flip becomes impossible.
+  The likelihood is concave in the lapse: its slope is bisected.
   """
-  given = jnp.where(flips[None] > 0, wanted, 1 - wanted)
-  given = given.reshape(len(given), -1)
 
   def slope(lapse):
     mixed = (1 - lapse)[:, None] * given + lapse[:, None] / 2
@@ -137,10 +134,8 @@ def _lapses(wanted, flips):
     more = slope(middle) > 0
     return jnp.where(more, middle, low), jnp.where(more, high, middle)
 
-  least = jnp.full(len(given), 1 / (flips.size + 2))
-  low, high = jax.lax.fori_loop(
-    0, _BISECTIONS, halve, (least, jnp.ones(len(given)))
-  )
+  ends = jnp.broadcast_to(least, len(given)), jnp.ones(len(given))
+  low, high = jax.lax.fori_loop(0, _BISECTIONS, halve, ends)
   return (low + high) / 2
 
 
@@ -150,20 +145,25 @@ def window_averages(
   """Window averages with the share of tails as p, and the likeliest lapse.
 
   Args:
-    flips: sequences.
+    flips: sequences. At least one lapse in all flips is assumed, so that no
+      flip becomes impossible.
     windows: widths to fit.
   """
-  p = float(sequences.checked(flips).mean())
-  wanted = np.stack(
-    [
-      coin_models.tails(coin_models.WindowAverage(p, int(w), 0.0), flips)
-      for w in windows
-    ]
+  flips = sequences.checked(flips)
+  p = float(flips.mean())
+  # Padding has probability one half, which says nothing about lapses.
+  given = np.full(
+    (len(windows), coin_models.padded(len(flips)), flips.shape[1]), 0.5
   )
-  lapses = _lapses(wanted.astype(np.float32), np.asarray(flips, np.int32))
+  for row, window in zip(given, windows, strict=True):
+    model = coin_models.WindowAverage(p, int(window), 0.0)
+    wanted = coin_models.tails(model, flips)
+    row[: len(flips)] = np.where(flips, wanted, 1 - wanted)
+  given = given.reshape(len(windows), -1).astype(np.float32)
+  lapses = np.asarray(_lapses(given, np.float32(1 / (flips.size + 2))))
   return [
     coin_models.WindowAverage(p, int(window), float(lapse))
-    for window, lapse in zip(windows, np.asarray(lapses), strict=True)
+    for window, lapse in zip(windows, lapses, strict=True)
   ]
 
 

@@ -162,6 +162,11 @@ def numbers(model: Model) -> Model:
   return found
 
 
+def padded(number: int) -> int:
+  """The next power of two: few programs for any number of sequences."""
+  return 1 << (number - 1).bit_length()
+
+
 @jax.jit
 def _tails(model, flips):
   def one(sequence):
@@ -182,7 +187,9 @@ def tails(
     InputError: flips that are no array of zeros and ones, or a bad model.
   """
   flips = _checked(flips)
-  return np.asarray(_tails(numbers(model), flips), np.float64)
+  missing = padded(len(flips)) - len(flips)
+  found = _tails(numbers(model), np.pad(flips, ((0, missing), (0, 0))))
+  return np.asarray(found, np.float64)[: len(flips)]
 
 
 def score(
@@ -233,9 +240,9 @@ def simulate(
     raise errors.InputError(
       f"{number} sequences of {length} flips cannot be simulated"
     )
-  index = first + np.arange(number, dtype=np.int32)
+  index = first + np.arange(padded(number), dtype=np.int32)
   made = _simulate(numbers(model), np.uint32(seed), index, length)
-  return np.asarray(made, np.int8)
+  return np.asarray(made, np.int8)[:number]
 
 
 def count_log_likelihood(

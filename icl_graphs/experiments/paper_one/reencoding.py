@@ -73,7 +73,7 @@ def _rows(
   subject: graph_subject.GraphSubject, graph: graphs.Graph, words: int
 ) -> dict[str, np.ndarray]:
   """Walks, the node each ends at, the target and a stand-in for its mean."""
-  count = min(WALKS, 2 * subject.settings.walks)
+  count = min(WALKS, 4 * subject.settings.walks)
   nodes = walks.sample_walks(
     walks.transition_table(graph),
     subject.settings.seed,

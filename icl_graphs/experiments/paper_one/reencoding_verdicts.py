@@ -221,6 +221,7 @@ def _notes(measured: xr.Dataset) -> tuple[str, ...]:
     "code: the last 1,000 of 2,001); "
     f"{a['skipped']} walks in which a node does not occur there are left out.",
     f"{measured.sizes['walk']} walks count (released code: 1,000).",
+    "A share that is 0, or 1, in every walk has an interval without width.",
     "The recipe subtracts the target word's unit unembedding row once per "
     "component; its share of the effect is in the rows that take it alone or "
     "leave it out.",

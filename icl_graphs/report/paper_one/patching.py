@@ -50,20 +50,22 @@ def draw(measured: xr.Dataset) -> mpl_figure.Figure:
   once = int(np.flatnonzero(betas == 1)[0])
   figure = mpl_figure.Figure((9.6, 3.5), layout="constrained")
   axes = figure.subplots(1, 3)
-  for axis, x, shares, names, title, label in (
+  left, low = ("upper left", (0, 0.93)), ("center right", (1, 0.36))
+  for axis, x, shares, names, title, label, (place, anchor) in (
     (
       *(axes[0], states, patched, measured["patch"].values),
-      *("Patch: hidden state replaced by", "hidden state"),
+      *("Patch: hidden state replaced by", "hidden state", left),
     ),
     (
       *(axes[1], states, steered[..., once], measured["along"].values),
-      *("Steering, once (beta 1), along", "hidden state"),
+      *("Steering, once (beta 1), along", "hidden state", left),
     ),
     (
       *(axes[2], betas, np.swapaxes(steered[:, report], 1, 2)),
       measured["along"].values,
       f"Steering at hidden state {states[report]}, along",
       "times added, beta",
+      low,
     ),
   ):
     for k, name in enumerate(names):
@@ -72,7 +74,7 @@ def draw(measured: xr.Dataset) -> mpl_figure.Figure:
       axis.axhline(level, color=curves.GREY, lw=0.8, ls=":")
     axis.set_title(title)
     axis.set_xlabel(label)
-    axis.legend(loc="upper left", bbox_to_anchor=(0, 0.93))
+    axis.legend(loc=place, bbox_to_anchor=anchor)
   for axis in axes[:2]:
     axis.set_xticks(states)
   axes[0].axvspan(

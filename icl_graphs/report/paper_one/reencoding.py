@@ -16,6 +16,7 @@ _SHOWN = (
   ("new_hit_1", "Hit@1 on the target's neighbours\nthat the word itself lacks"),
   ("new_mass", "Probability of these neighbours\n(whole vocabulary)"),
 )  # fmt: skip
+FEWEST = 10  # walks of a distance that is drawn
 # Kinds of conditions.
 CLEAN, RECIPE, BARE = "clean run", "the paper's recipe", "no unembedding term"
 WORD_ONLY, RANDOM = "unembedding term only", "random, same length"
@@ -101,7 +102,8 @@ _SCANS = (
   "Left: more principal components. Middle: the recipe's two components at one "
   "hidden state alone. Right: walks by the graph distance between the current "
   "word and the target; at even distances the target's neighbours lie on the "
-  "same side of a chessboard as the current word's. Bands: 95% bootstrap "
+  "same side of a chessboard as the current word's; distances with fewer than "
+  f"{FEWEST} walks are left out. Bands: 95% bootstrap "
   "intervals over walks."
 )
 
@@ -175,7 +177,11 @@ def scans(measured: xr.Dataset) -> mpl_figure.Figure:
 def by_distance(axis, measured: xr.Dataset) -> None:
   """Hit@1 on new neighbours for targets at every distance."""
   stratum = measured["stratum"].values
-  shown = [k for k, name in enumerate(stratum) if name.startswith("distance")]
+  shown = [
+    k
+    for k, name in enumerate(stratum)
+    if name.startswith("distance") and measured["walks"].values[k] >= FEWEST
+  ]
   x = [int(stratum[k].split()[-1]) for k in shown]
   values = measured["by_stratum"].sel(metric="new_hit_1").values
   for series, look in zip(_SERIES, intervals.LOOKS, strict=False):

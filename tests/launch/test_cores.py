@@ -1,42 +1,57 @@
 """Every core is a device for a small model, and only then."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
-SCRIPT = """
-import sys
-import jax
-from icl_graphs.models import weight_files
+from icl_graphs import errors
 from launch import cores
-weight_files.total_bytes = lambda folder: int(sys.argv[2])
-cores.share([sys.argv[1]])
-print(jax.device_count())
-"""
+
+SMALL, LARGE = 3_000_000, 10**10
+CORES = len(os.sched_getaffinity(0))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+  """Devices asked for; tests have theirs already."""
+  found = {}
+  monkeypatch.setattr(cores.jax.config, "update", found.__setitem__)
+  monkeypatch.delenv("XLA_FLAGS", raising=False)
+  monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
+  return found
 
 
 @pytest.mark.parametrize(
-  "size, changes, cores",
+  "sizes, variable, expected",
   [
-    (3_000_000, {}, len(os.sched_getaffinity(0))),
-    (10**10, {}, 1),
-    (3_000_000, {"JAX_NUM_CPU_DEVICES": "3"}, 3),
+    ((SMALL,), None, CORES),
+    ((SMALL, SMALL), None, CORES),
+    ((LARGE,), None, None),
+    ((SMALL, LARGE), None, None),
+    ((SMALL,), ("JAX_NUM_CPU_DEVICES", "3"), None),
     (
-      3_000_000,
-      {"XLA_FLAGS": "--xla_force_host_platform_device_count=5"},
-      5,
+      (SMALL,),
+      ("XLA_FLAGS", "--xla_force_host_platform_device_count=5"),
+      None,
     ),
   ],
 )
-def test_devices(tiny_model, size, changes, cores):
-  environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
-  done = subprocess.run(
-    [sys.executable, "-c", SCRIPT, str(tiny_model), str(size)],
-    env=environment | {"JAX_PLATFORMS": "cpu"} | changes,
-    capture_output=True,
-    text=True,
-    timeout=120,
+def test_devices(tiny_model, asked, monkeypatch, sizes, variable, expected):
+  if variable:
+    monkeypatch.setenv(*variable)
+  told = iter(sizes)
+  monkeypatch.setattr(
+    cores.weight_files, "total_bytes", lambda folder: next(told)
   )
-  assert done.stdout.strip() == str(cores), done.stderr
+  cores.share([str(tiny_model)] * len(sizes))
+  assert asked.get("jax_num_cpu_devices") == expected
+
+
+def test_a_missing_model_is_named(asked):
+  with pytest.raises(errors.InputError, match="/no/such"):
+    cores.share(["/no/such"])
+
+
+def test_damaged_weights_are_left_to_whoever_loads_them(asked, tmp_path):
+  cores.share([str(tmp_path)])
+  assert asked == {}

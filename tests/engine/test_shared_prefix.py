@@ -232,6 +232,17 @@ def test_likeliest_tokens_are_those_of_the_whole_vocabulary():
   wanted = special.log_softmax(np.float64(final @ unembedding.T), axis=-1)
   np.testing.assert_array_equal(tokens, np.argsort(-wanted)[..., :6])
   np.testing.assert_allclose(log_probs, -np.sort(-wanted)[..., :6], atol=1e-5)
+  planned = prefix_plan.plan([_judgment([0, 1, 1])])
+  step = functools.partial(
+    shared_prefix.most_likely,
+    config=switches.BASE,
+    count=6,
+    passes=planned.passes,
+  )
+  _, found = jax.eval_shape(
+    step, switches.params(switches.BASE), (), planned.rows, np.ones(1, bool)
+  )
+  assert [leaf.shape for leaf in found] == [(1, 3, 6)] * 2
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def run(
   plan, first = subject.plan(SPEC)
   places = graph_edits.rival(first, RIVAL_SEED)
   second = graph_edits.relabelled(first, places, f"{SPEC} renamed")
-  count = max(first.n, subject.settings.walks // 2)
+  count = max(first.n, subject.settings.walks)
   window = plan.words // 2
   means = [
     class_means.estimate(

@@ -12,7 +12,7 @@ from icl_graphs.experiments.paper_one import hidden_states, patching
 @pytest.fixture(scope="module")
 def outcome(tiny_model, tmp_path_factory):
   settings = tracing_settings.Settings(
-    model=str(tiny_model), walks=40, context=60
+    model=str(tiny_model), walks=20, context=60
   )
   folder = tmp_path_factory.mktemp("run")
   subject = graph_subject.GraphSubject(settings, folder)

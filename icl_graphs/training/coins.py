@@ -34,7 +34,7 @@ class Recipe(recipe.Recipe):
 
 
 def describe() -> Recipe:
-  """Mostly repeated words first, then short documents, then the mixture.
+  """Mostly repeated words first, then all prompts, then the mixture.
 
   Comparing a flip with the one a word ago has to be learned for every length
   of a word. In the mixture only one document in seven shows such words: the
@@ -60,8 +60,19 @@ def describe() -> Recipe:
         repeated=0.9,
         power=0.0,
       ),
-      coin_mixture.Stage(1200, flips=40, judged=40, repeated=0.5),
-      coin_mixture.Stage(800),
+      coin_mixture.Stage(300, flips=40, judged=40, repeated=0.5),
+      coin_mixture.Stage(
+        1200,
+        flips=48,
+        judged=48,
+        stated=4,
+        window=2,
+        mixed=14,
+        judgments=8,
+        repeated=0.75,
+        power=0.5,
+      ),
+      coin_mixture.Stage(700),
     ),
     tied=False,
     matrix_rate=0.01,

@@ -137,12 +137,15 @@ def check_accuracy(subject, nodes, rows):
   plan, graph = subject.plan(published_walks.SPEC, context=1400)
   tokens = prompts.assemble(plan.layout, nodes).tokens
 
-  def accuracy(params):
-    final, _ = decoder.Decoder(subject.decoder).apply(
-      {"params": params}, tokens
-    )
+  @jax.jit
+  def read(params):
+    model = decoder.Decoder(subject.decoder)
+    final, _ = model.apply({"params": params}, tokens)
     logits = decoder.logits(params, subject.decoder, final)
-    probs = np.asarray(jax.nn.softmax(logits, axis=-1), float)
+    return jax.nn.softmax(logits, axis=-1)
+
+  def accuracy(params):
+    probs = np.asarray(read(params), float)
     probs = probs[:, plan.layout.offset :, list(plan.layout.node_token_ids)]
     return (probs * (graph.adjacency > 0)[nodes]).sum(axis=-1)
 

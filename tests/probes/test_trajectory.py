@@ -39,9 +39,11 @@ def test_step_is_numpys_on_the_hidden_states():
   step = functools.partial(trajectory.step, CONFIG, OFFSET, WINDOWS)
   rows = {"tokens": tokens, "nodes": nodes}
   _, ways = jax.jit(step)(params, (), rows, np.ones(3, bool))
-  _, hidden = decoder.Decoder(CONFIG).apply(
-    {"params": params}, tokens, lambda hidden: hidden
-  )
+  _, hidden = jax.jit(
+    lambda params: decoder.Decoder(CONFIG).apply(
+      {"params": params}, tokens, lambda hidden: hidden
+    )
+  )(params)
   hidden = np.asarray(hidden, float)[:, :, OFFSET:]
   for found in ways:
     assert found.shape == (3, CONFIG.num_layers + 1, len(WINDOWS))

@@ -1,5 +1,6 @@
 """Sums of predictions on devices against predictions one by one."""
 
+import jax
 import numpy as np
 
 from icl_graphs.engine import forward
@@ -30,10 +31,15 @@ def test_on_a_model_that_was_never_trained(tiny_model, tmp_path):
   plan, graph = subject.plan(SPEC)
   batch = forward.sample(plan, forward.task(graph, 0), np.arange(WALKS))
   model = decoder.Decoder(subject.decoder)
-  final, hidden = model.apply(
-    {"params": subject.params}, batch.tokens, lambda hidden: hidden
-  )
-  logits = decoder.logits(subject.params, subject.decoder, final)
+
+  @jax.jit
+  def read(params):
+    final, hidden = model.apply(
+      {"params": params}, batch.tokens, lambda hidden: hidden
+    )
+    return decoder.logits(params, subject.decoder, final), hidden
+
+  logits, hidden = read(subject.params)
   chosen = np.asarray(logits, float)[..., list(plan.layout.node_token_ids)]
   probs = np.exp(chosen - chosen.max(axis=-1, keepdims=True))
   probs /= probs.sum(axis=-1, keepdims=True)

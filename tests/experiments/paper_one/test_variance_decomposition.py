@@ -1,5 +1,6 @@
 """The recipe's sums on devices against regressions on kept activations."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -56,9 +57,10 @@ def test_sums_give_the_regression_on_activations(subject, measured):
     walks.sample_walks(work.table, 0, np.arange(WALKS), length=LENGTH + 1)
   )
   tokens = prompts.assemble(plan.layout, nodes[:, :-1]).tokens
-  _, hidden = decoder.Decoder(subject.decoder).apply(
-    {"params": subject.params}, tokens, lambda hidden: hidden
-  )
+  model = decoder.Decoder(subject.decoder)
+  _, hidden = jax.jit(
+    lambda params: model.apply({"params": params}, tokens, lambda x: x)
+  )(subject.params)
   one_hot = np.eye(graph.n)
   for context in measured.context.values[[0, -1]]:
     # Words counted from 0; the first one has no previous.

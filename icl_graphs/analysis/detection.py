@@ -41,7 +41,9 @@ class Detection(NamedTuple):
   (log10 t)^2 over the same range; a slow phase before a fast one makes it
   positive. three: both breakpoints of three segments up to the last word.
   three_slopes: of those. residuals: root mean squares of a line, two segments
-  and a log-odds line on t, and of three segments on the whole curve.
+  and a log-odds line on t, and of three segments on `whole`, all context
+  lengths of the points. fits: the curves of two segments on t and of three on
+  `whole`.
   """
 
   t: Int[np.ndarray, " P"]
@@ -54,6 +56,8 @@ class Detection(NamedTuple):
   three: tuple[transitions.Estimate, transitions.Estimate]
   three_slopes: tuple[float, float, float]
   residuals: dict[str, float]
+  whole: Int[np.ndarray, " Q"]
+  fits: dict[str, Float[np.ndarray, " P"]]
 
 
 def detect(
@@ -92,7 +96,7 @@ def detect(
     bend.high < edges[1] / _AT_THE_END
   )
   found = float(np.isfinite(two.at[1:, 0]).mean())
-  curvature = _interval(_curvature(part, t), groups)
+  curvature = interval(_curvature(part, t), groups)
   whole = transitions.points(first, length)
   three = transitions.three_segments(
     curves[:, whole - 1], whole, min(candidates, _PAIR_CANDIDATES)
@@ -103,8 +107,8 @@ def detect(
     bend,
     found,
     bool(inside and found >= LEVEL and curvature.low > 0),
-    _interval(two.slopes[:, 0], groups),
-    _interval(two.slopes[:, 1], groups),
+    interval(two.slopes[:, 0], groups),
+    interval(two.slopes[:, 1], groups),
     curvature,
     tuple(transitions.estimate(three.at[:, k], groups, LEVEL) for k in (0, 1)),
     tuple(three.slopes[0].tolist()),
@@ -113,6 +117,11 @@ def detect(
       "two_segments": float(two.residual[0]),
       "log_odds_line": float(line.residual[0]),
       "three_segments": float(three.residual[0]),
+    },
+    whole,
+    {
+      "two_segments": two.curve(t)[0],
+      "three_segments": three.curve(whole)[0],
     },
   )
 
@@ -159,8 +168,8 @@ def belief(
   midpoint = transitions.estimate(found.midpoint, groups, LEVEL)
   return Belief(
     midpoint,
-    _interval(found.rate, groups),
-    _interval(found.exponent, groups),
+    interval(found.rate, groups),
+    interval(found.exponent, groups),
     float(found.residual[0]),
     float(found.r2[0]),
     bool(t[0] <= midpoint.value <= t[-1]),
@@ -174,7 +183,14 @@ def _curvature(curves, t) -> np.ndarray:
   return np.polynomial.polynomial.polyfit(x, np.nan_to_num(curves).T, 2)[2]
 
 
-def _interval(values, groups) -> Interval:
-  """From the estimate and its replicates."""
+def interval(values: Float[np.ndarray, " draw"], groups: int) -> Interval:
+  """From an estimate and, after it, its bootstrap replicates."""
   low, high = nulls.interval(np.array(values[0]), values[1:], groups, LEVEL)
   return Interval(float(values[0]), float(low), float(high))
+
+
+def limits(
+  curves: Float[np.ndarray, "draw P"], groups: int
+) -> tuple[Float[np.ndarray, " P"], Float[np.ndarray, " P"]]:
+  """The same for every point of a curve."""
+  return nulls.interval(curves[0], curves[1:], groups, LEVEL)

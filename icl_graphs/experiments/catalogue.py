@@ -18,6 +18,7 @@ from icl_graphs.experiments.paper_one import (
   straightening,
   subspaces,
   switches,
+  transition,
   untrained,
   variance_decomposition,
 )
@@ -28,6 +29,7 @@ _PAPER_ONE: tuple[recipe.Recipe, ...] = (
   emergence.RECIPE,
   energy_and_accuracy.RECIPE,
   memorisation.RECIPE,
+  transition.RECIPE,
   scaling.RECIPE,
   conflict.RECIPE,
   alignment.RECIPE,

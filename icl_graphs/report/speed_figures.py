@@ -67,6 +67,8 @@ def _rates(axis: mpl_axes.Axes, rows: Mapping[str, Any]) -> None:
   )
   if max(medians) > _WIDE * min(medians):
     axis.set_xscale("log")
+    # Mathematical text is switched off: powers of ten are written out.
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
   for place, (name, row) in enumerate(rows.items()):
     share = f"  {row['mfu']:.0%} of matmul" if "mfu" in row else ""
     axis.annotate(
@@ -90,5 +92,8 @@ def _memory(rows: Mapping[str, Any]) -> dict[str, int]:
 def _colours(rows: Mapping[str, Any]) -> list[str]:
   others = ("transformers", "hooks", "torch", "numpy", "networkx", "python")
   return [
-    _OTHERS if name.lower().startswith(others) else _OURS for name in rows
+    _OTHERS
+    if name.lower().startswith(others) or name.endswith("read alone")
+    else _OURS
+    for name in rows
   ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import dataclasses
 import functools
 import pathlib
+from typing import Self
 
 from jaxtyping import Float, Int
 import numpy as np
@@ -15,6 +16,7 @@ from icl_graphs import errors
 from icl_graphs.engine import flip_law, flips, prefix_plan, shared_prefix
 from icl_graphs.experiments import opened, subject
 from icl_graphs.tasks import coins, first_tokens, flip_tokens
+from icl_graphs.training import coin_tokenizer
 
 FORMS = ("raw", "chat", "tulu")
 # Sequences of one prompt that are drawn together.
@@ -91,6 +93,22 @@ class CoinSubject(subject.Subject):
       flips=settings.flips,
       steps=settings.tokens,
     )
+
+  @functools.cached_property
+  def untrained(self) -> Self:
+    """See `subject.Subject`; what was read is the trained model's own."""
+    other = super().untrained
+    other._trees = {}
+    return other
+
+  @functools.cached_property
+  def has_exact_answer(self) -> bool:
+    """Whether the model's vocabulary is that of the bundled coin model.
+
+    Its training mixture then says what the right answer is, see
+    `theory.coin_mixture`.
+    """
+    return self.tokenizer.get_vocab() == coin_tokenizer.ids()
 
   def encode(self, prompt: coins.Prompt) -> list[int]:
     """Token ids of a prompt in the form that was asked for."""

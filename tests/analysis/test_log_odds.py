@@ -66,14 +66,14 @@ def test_counting_is_the_limit_of_no_exponent():
 def test_planted_midpoints_and_exponents_are_covered(
   walks, length, b, g, alpha
 ):
-  t = transitions.points(1, length, 60)
+  t = transitions.points(1, length, 40)
   rng = np.random.default_rng(3)
   truths = (-b / g) ** (1 / (1 - alpha)), 10 ** (1 - alpha)
   hits = np.zeros(2)
   for trial in range(100):
     accuracies = planted.noisy_walks(rng, belief(b, g, alpha)(t), walks)
     curves = transitions.resampled(
-      accuracies, np.ones_like(accuracies), 400, trial
+      accuracies, np.ones_like(accuracies), 300, trial
     )
     found = log_odds.fit(curves, t)
     for k, values in enumerate((found.midpoint, 10**found.exponent)):

@@ -121,7 +121,8 @@ def _order(one) -> tuple[str, str]:
   control = energy.control[-1]
   reason = (
     f"{one.spec}: energy changes by {estimates.text(energy.change)} to "
-    f"{estimates.text(energy.curve[:, -1])} (random weights {wording.number(control)}), levels off at "
+    f"{estimates.text(energy.curve[:, -1])} (random weights "
+    f"{wording.number(control)}), levels off at "
     f"{estimates.text(energy.at)} words, accuracy later by a factor of "
     f"{estimates.text(one.lag)}."
   )

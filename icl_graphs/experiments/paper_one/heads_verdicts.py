@@ -22,11 +22,13 @@ _DROPS = (
 )
 _CLAIMS = {
   "drop " + kinds.INDUCTION: (
-    "Without the induction heads the model predicts neighbours worse.",
+    "Without the induction heads the model predicts neighbours worse than"
+    " without as many random ones.",
     _DROPS,
   ),
   "drop " + kinds.PREVIOUS: (
-    "Without the previous-token heads the model predicts neighbours worse.",
+    "Without the previous-token heads the model predicts neighbours worse than"
+    " without as many random ones.",
     _DROPS,
   ),
   "survives": (

@@ -1,7 +1,9 @@
 """The transition of one set of walks, found in every way that is reported.
 
-One place fixes the choices that a result could depend on, before any result is
-seen: the range of t, the plateau that is left out, the bend that counts.
+One place fixes the choices that a result could depend on, the same for every
+graph and model: the range of t, the plateau that is left out, the bend that
+counts. That a breakpoint also needs a positive curvature to be `determined` was
+added after a first look at the bundled model.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What memory, and two phases, are held to; stated beforehand."""
+"""What memory, and two phases, are held to."""
 
 from collections.abc import Sequence
 
@@ -33,6 +33,9 @@ MORE = (
 )
 TEXTS = EARLIER, PHASES, MORE
 NOTES = (
+  "That a model whose accuracy still rises gives lower bounds only, and so no "
+  "verdict against the first claim, was added after a first run on the bundled "
+  "model, which read 'not shown'.",
   "Equation 5 is quoted second-hand; whether the paper's x counts tokens or "
   "pairs, and how chance is mixed in, are not established. Here x is the "
   "number of words, and no chance is mixed in.",

@@ -1,4 +1,4 @@
-"""What a transition in context is held to; stated beforehand."""
+"""What a transition in context is held to."""
 
 from collections.abc import Sequence
 
@@ -39,6 +39,9 @@ COUNTING = (
 )
 TEXTS = PHASES, SUDDEN, ORDER, COUNTING
 NOTES = (
+  "That the energy must fall before its order with accuracy is judged was made "
+  "explicit after a first run on the bundled model; the verdict was 'cannot "
+  "tell' before and after.",
   "Where two segments bend depends on the range of t, so the range is stated "
   "with every breakpoint; three segments are fitted over the whole context.",
   "A model that goes back to the word before is right every time without "

@@ -65,7 +65,9 @@ a process that is a fair coin (.75) or repeats a word of 1 to 20 flips (.25),
 and 30% judgments of that process. That is the last stage; the stages before it
 are shorter and repeat words more often, because comparing flips across a word
 is otherwise not learned in the time there is. Flips, their commas and labels
-count, labels five times. Nothing in the loss knows the exact posterior. Seed
+count, labels five times. At the start, 21 of the heads look at one flip each, 1
+to 21 flips back; they are free to change. Nothing in the loss knows the exact
+posterior. Seed
 {seed}, {tokens:.1f} million tokens, {minutes:.0f} minutes.
 
 Rebuild with `python -m launch.train --task=coins --seed={seed} --out=DIR`.

@@ -164,10 +164,12 @@ class Objective(NamedTuple):
   Attributes:
     tables: recipe to whatever every step's data is drawn from, a pytree.
     loss: parameters, model, stage, key and tables to the loss of one step.
+    start: recipe and seed to the parameters before training.
   """
 
   tables: Callable[[recipe.Recipe], Any]
   loss: Callable[..., Float[Array, ""]]
+  start: Callable[[recipe.Recipe, int], decoder.Params] = init
 
 
 def train(
@@ -200,7 +202,7 @@ def train(
   objective = objective or WALKS
   table = objective.tables(described)
   update = optimiser(described)
-  params = init(described, seed)
+  params = objective.start(described, seed)
   state = State(params, update.init(params), [])
   mark = described.fingerprint(seed)
   if state_file is not None:

@@ -1,10 +1,11 @@
 import dataclasses
 
 import jax
+from jax import numpy as jnp
 import numpy as np
 import pytest
 
-from icl_graphs.models import families
+from icl_graphs.models import families, rope
 from icl_graphs.tasks import coins
 from icl_graphs.theory import coin_mixture as exact
 from icl_graphs.training import (
@@ -189,3 +190,34 @@ def test_the_loss_is_the_weighted_mean():
     total += each @ rows.weights.ravel()
     weight += rows.weights.sum()
   assert float(found) == pytest.approx(total / weight, rel=1e-5)
+
+
+def test_heads_start_at_their_lags():
+  described = coins_recipe.describe()
+  config = families.translate(described.hf_config())
+  tokens = jnp.tile(jnp.array([5, 6]), 60)
+
+  @jax.jit
+  def scores():
+    params = coins_recipe.start(described, 0)
+    hidden = params["embedding"][tokens]
+    hidden /= jnp.sqrt(jnp.mean(hidden**2, axis=1, keepdims=True))
+    attention = params["blocks"]["attention"]
+    turn = rope.rotation(config.rope, 16, jnp.arange(120), jnp.float32)
+    sides = [
+      jnp.stack(
+        [
+          rope.rotate(jnp.einsum("td,dnh->tnh", hidden, kernel)[None], turn)[0]
+          for kernel in attention[name]["kernel"]
+        ]
+      )
+      for name in ("query", "key")
+    ]
+    return jnp.einsum("lnh,lsnh->lns", sides[0][:, -1], sides[1])
+
+  found = np.asarray(scores())
+  lags = coins_recipe.lags(described)
+  assert [lag for *_, lag in lags] == list(range(1, 42, 2))
+  for layer, head, lag in lags:
+    # Tokens alternate, so a neighbour may be preferred a little.
+    assert abs(119 - found[layer, head].argmax() - lag) <= 1

@@ -39,7 +39,7 @@ def questions(
   lengths, scores = lengths[even], scores[:, even]
   rows = -(-len(titles) // _COLUMNS)
   with drawing.styled():
-    figure = mpl_figure.Figure((11, 2.1 * rows + 0.7), layout="constrained")
+    figure = mpl_figure.Figure((11, 2.3 * rows + 0.7), layout="constrained")
     cells = figure.subplots(
       rows, _COLUMNS, squeeze=False, sharex=True, sharey=True
     )
@@ -53,7 +53,7 @@ def questions(
         label, style = _style(name, key)
         (line,) = axis.plot(lengths, values[:, place], label=label, **style)
         handles[label] = line
-      axis.set(title=f"{title} (answer {key})", ylim=(-0.03, 1.03))
+      axis.set(title=f"{title}\n(answer {key})", ylim=(-0.03, 1.03))
     for axis in cells[-1]:
       axis.set_xlabel("Flips after the question")
     for axis in cells[:, 0]:

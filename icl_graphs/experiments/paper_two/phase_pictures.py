@@ -1,0 +1,136 @@
+"""Figures of the ring of phases, from what was measured.
+
+Legend: R concepts, J contexts (j flips after the first period), n context
+lengths of the trees.
+"""
+
+from collections.abc import Mapping
+import pathlib
+
+from jaxtyping import Float, Int
+import numpy as np
+
+from icl_graphs.analysis import phases
+from icl_graphs.experiments import recipe
+from icl_graphs.experiments.paper_two import (
+  over_concepts,
+  phase_claims,
+  phase_reads,
+)
+from icl_graphs.report.paper_two import phases as figures
+
+DRAWN = "11000110"
+# Flips after the first period, of the pictures.
+_PICTURED = (0, 4, 8, 12, 20, 36)
+
+
+def draw(
+  folder: pathlib.Path,
+  found: phase_claims.Found,
+  means: Mapping[str, phase_reads.Means],
+  curves: Float[np.ndarray, "R n"],
+  lengths: Int[np.ndarray, " n"],
+) -> None:
+  """Writes `FIGURES`.
+
+  Args:
+    folder: of the recipe.
+    found: measures of the geometry.
+    means: class means, by condition.
+    curves: concept probability.
+    lengths: of its contexts, from 0.
+  """
+  place = phase_reads.CONCEPTS.index(DRAWN)
+  number = len(DRAWN)
+  grams = {
+    name: one.gram[place, :, :, :number, :number] for name, one in means.items()
+  }
+  last = grams["concept"].shape[1]
+  figures.pictures(
+    folder / "pictures.png",
+    grams["concept"],
+    found.geometry["concept"]["energy_relative"][place],
+    DRAWN,
+    [j for j in _PICTURED if j < last],
+    found.layer,
+  )
+  never = np.isnan(found.n50).all()
+  figures.curves(
+    folder / "curves.png",
+    np.arange(last),
+    _means(found, _aligned(curves, found.sizes, last)),
+    {
+      name: {
+        key: _means(found, one[key][:, found.layer]) for key in figures.CURVES
+      }
+      for name, one in found.geometry.items()
+    },
+    phase_claims.limits(found),
+    np.nan if never else float(np.nanmean(found.n50 - found.sizes)),
+  )
+  figures.layers(
+    folder / "layers.png",
+    {
+      name: _means(found, one["energy_relative"][:, :, -1])
+      for name, one in found.geometry.items()
+    },
+    float(found.recent.mean()),
+    {
+      name: phases.ring_power(gram[found.layer, -1])
+      for name, gram in grams.items()
+    },
+    phases.flat_power(number),
+    DRAWN,
+    found.layer,
+  )
+
+
+def _means(found, values) -> np.ndarray:
+  """Means over concepts with their intervals, of every column: [3, columns]."""
+  columns = [
+    over_concepts.mean(column, found.resamples, found.seed)
+    for column in values.T
+  ]
+  return np.array(columns).T
+
+
+def _aligned(curves, sizes, count) -> np.ndarray:
+  """Concept probability j flips after the first period, [R, J]."""
+  aligned = np.full((len(curves), count), np.nan)
+  for row, size in enumerate(sizes):
+    known = curves[row, size : size + count]
+    aligned[row, : len(known)] = known
+  return aligned
+
+
+FIGURES = (
+  recipe.Figure(
+    "pictures.png",
+    f"The phases of the concept {DRAWN} as the model reads it over and over,"
+    " drawn as in paper one: each dot is the mean hidden state, where the flip"
+    " after this phase is predicted, over the last period and all starting"
+    " phases; first two principal components; filled: Tails, hollow: Heads;"
+    " lines: the ring of phases; numbers: order round the ring. Columns: flips"
+    " after the first period. Energy below 1 means that neighbours on the ring"
+    " lie closer than random orders.",
+    "Pictures of the phases by layer and context.",
+  ),
+  recipe.Figure(
+    "curves.png",
+    "Mean over all concepts, with 95% intervals over concepts, against the"
+    " flips after the first period. Top: concept probability. Middle: energy of"
+    " the ring of phases at the report layer; grey band: 95% of random orders"
+    " of the phases. Bottom: share of the variance of hidden states that is"
+    " between Heads and Tails. Fair flips got the same phase labels. Vertical"
+    " line: mean n50.",
+    "Concept probability, ring energy and flip share against context.",
+  ),
+  recipe.Figure(
+    "layers.png",
+    "Left: energy of the ring at the longest context by layer; dashed: what the"
+    " last three flips alone would give. Right: how the variance of the class"
+    f" means of {DRAWN} splits into waves round the ring at the report layer;"
+    " a ring has it at one wave; black dots: no structure.",
+    "Ring energy by layer, and spectrum round the ring.",
+  ),
+)

@@ -1,0 +1,228 @@
+"""The phases of a repeated concept, drawn as the words of a graph are.
+
+Legend: P phases, K hidden states, J contexts.
+"""
+
+from collections.abc import Mapping, Sequence
+import pathlib
+
+from jaxtyping import Float, Int
+from matplotlib import axes as mpl_axes
+from matplotlib import figure as mpl_figure
+import numpy as np
+
+from icl_graphs.analysis import pca
+from icl_graphs.analysis import phases as phases_lib
+from icl_graphs.report import alignment, gallery, palette
+from icl_graphs.report import figures as common
+from icl_graphs.report.paper_one import drawing, intervals
+
+# Measures whose curves are drawn.
+CURVES = ("energy_relative", "flip_share")
+_LOOKS = {
+  "concept": intervals.LOOKS[0],
+  "fair flips": intervals.LOOKS[1],
+  "random weights": intervals.LOOKS[2],
+}
+_NAMES = {
+  "concept": "concept",
+  "fair flips": "fair flips",
+  "random weights": "concept, random weights",
+}
+_SIDE = 1.75
+
+
+def pictures(
+  path: pathlib.Path,
+  gram: Float[np.ndarray, "K J P P"],
+  energy: Float[np.ndarray, "K J"],
+  word: str,
+  contexts: Sequence[int],
+  layer: int,
+) -> None:
+  """Layers (deepest first) by contexts, beside the ring itself.
+
+  Args:
+    path: of the PNG.
+    gram: inner products of the centred class means.
+    energy: relative energy; NaN where there is no picture.
+    word: the concept.
+    contexts: which of J, in flips after the first period.
+    layer: the report layer.
+  """
+  layout = phases_lib.layout(len(word))
+  known = np.isfinite(energy)[..., None, None]
+  scores = pca.scores(pca.axes(np.where(known, gram, 0)), 2)
+  scores = np.where(known, scores, np.nan)
+  turned = scores @ alignment.rotations(scores, layout, layer)
+  last = len(gram) - 1
+  layers = sorted({last, layer, max(1, layer // 2), 1}, reverse=True)
+  with drawing.styled():
+    figure = mpl_figure.Figure(
+      (_SIDE * (len(contexts) + 1), (_SIDE + 0.25) * len(layers) + 0.5),
+      layout="constrained",
+    )
+    cells = figure.subplots(len(layers), len(contexts) + 1, squeeze=False)
+    for row, k in zip(cells, layers, strict=True):
+      gallery.frame(row[0])
+      if k == layers[0]:
+        row[0].spines[:].set_visible(False)
+        row[0].set_title("the ring itself")
+        picture(row[0], layout, word)
+      else:
+        row[0].axis("off")
+      name = "embedding" if k == 0 else f"layer {k}"
+      row[1].set_ylabel(f"{name}\n(report)" if k == layer else name)
+      for axis, j in zip(row[1:], contexts, strict=True):
+        gallery.frame(axis)
+        if k == layers[0]:
+          axis.set_title(f"{len(word) + j} flips")
+        if np.isfinite(energy[k, j]):
+          picture(axis, turned[k, j], word)
+          axis.set_xlabel(f"energy {energy[k, j]:.2f}", fontsize=7, labelpad=2)
+        else:
+          axis.text(0, 0, "all alike", ha="center", color="#6b7280")
+    figure.suptitle(
+      f"Phases of {word} as it is repeated (PC 1-2; lines: the ring)",
+      x=0.01,
+      ha="left",
+    )
+    common.write_png(figure, path, dpi=common.DPI)
+
+
+def picture(
+  axis: mpl_axes.Axes, points: Float[np.ndarray, "P 2"], word: str
+) -> None:
+  """Phases as numbered dots, filled for Tails, and the ring's edges."""
+  low, high = points.min(axis=0), points.max(axis=0)
+  points = (points - (low + high) / 2) / ((high - low).max() / 2 or 1.0)
+  closed = np.concatenate([points, points[:1]])
+  axis.plot(*closed.T, color="#9ca3af", lw=0.9, zorder=1)
+  colours = palette.by_place(phases_lib.layout(len(word)))
+  for phase, (point, colour) in enumerate(zip(points, colours, strict=True)):
+    axis.plot(
+      *point,
+      "o",
+      markersize=6,
+      markeredgewidth=1.6,
+      color=colour,
+      markerfacecolor=colour if word[phase] == "1" else "white",
+      zorder=2,
+    )
+    axis.annotate(
+      str(phase + 1),
+      point,
+      xytext=(4, 4),
+      textcoords="offset points",
+      fontsize=6.5,
+      color="#1f2937",
+    )
+
+
+def curves(
+  path: pathlib.Path,
+  after: Int[np.ndarray, " J"],
+  probability: Float[np.ndarray, "3 J"],
+  measures: Mapping[str, Mapping[str, Float[np.ndarray, "3 J"]]],
+  orders: Float[np.ndarray, "2 J"],
+  switch: float,
+) -> None:
+  """Concept probability above the geometry, at the same contexts.
+
+  Args:
+    path: of the PNG.
+    after: flips after the first period.
+    probability: of the concept: mean, low and high over concepts.
+    measures: likewise `CURVES`, by condition.
+    orders: energy in random orders of the phases, low and high.
+    switch: mean n50, in flips after the first period; NaN for never.
+  """
+  with drawing.styled():
+    figure = mpl_figure.Figure((7.2, 7.2), layout="constrained")
+    top, middle, bottom = figure.subplots(3, 1, sharex=True)
+    intervals.line(
+      top, after, probability, _LOOKS["concept"], "concept probability, d = 6"
+    )
+    top.set(ylabel="Probability", ylim=(-0.03, 1.03), title="Generation")
+    middle.fill_between(
+      after, *orders, color="#d1d5db", alpha=0.7, lw=0, label="random orders"
+    )
+    middle.axhline(1, color="#6b7280", lw=0.8, ls=":")
+    for axis, key in ((middle, CURVES[0]), (bottom, CURVES[1])):
+      for name, values in measures.items():
+        intervals.line(axis, after, values[key], _LOOKS[name], _NAMES[name])
+    middle.set(
+      ylabel="Relative energy",
+      title="Ring of phases (1 = no structure, low = neighbours close)",
+    )
+    bottom.set(
+      ylabel="Share of variance",
+      title="Heads or Tails: how much of what differs between flips it is",
+      xlabel="Flips after the first period",
+      ylim=(-0.03, 1.03),
+    )
+    for axis in (top, middle, bottom):
+      if np.isfinite(switch):
+        axis.axvline(switch, color="#111827", lw=1, ls=(0, (4, 2)))
+      axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    common.write_png(figure, path, dpi=common.DPI)
+
+
+def layers(
+  path: pathlib.Path,
+  energy: Mapping[str, Float[np.ndarray, "3 K"]],
+  recent: float,
+  power: Mapping[str, Float[np.ndarray, " waves"]],
+  flat: Float[np.ndarray, " waves"],
+  word: str,
+  layer: int,
+) -> None:
+  """Energy by layer, and the spectrum round the ring.
+
+  Args:
+    path: of the PNG.
+    energy: relative energy: mean, low and high over concepts, by condition.
+    recent: of the last three flips alone.
+    power: share of variance by waves round the ring, by condition.
+    flat: the same without structure.
+    word: the concept of the spectrum.
+    layer: the report layer.
+  """
+  with drawing.styled():
+    figure = mpl_figure.Figure((9.6, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for name, values in energy.items():
+      depth = np.arange(values.shape[1])
+      intervals.line(left, depth, values, _LOOKS[name], _NAMES[name])
+    left.axhline(recent, color="#111827", lw=1, ls="--", label="last 3 flips")
+    left.axhline(1, color="#6b7280", lw=0.8, ls=":", label="no structure")
+    left.set(
+      title="Ring energy at the longest context",
+      xlabel="Hidden state (0: embedding)",
+      ylabel="Relative energy",
+      xticks=np.unique(
+        np.linspace(0, depth[-1], min(9, len(depth)), dtype=int)
+      ),
+    )
+    left.legend(loc="best")
+    waves = np.arange(1, len(flat) + 1)
+    width = 0.8 / len(power)
+    for step, (name, values) in enumerate(power.items()):
+      right.bar(
+        waves + (step - (len(power) - 1) / 2) * width,
+        values,
+        width,
+        color=_LOOKS[name].colour,
+        hatch=("", "///", "...")[step % 3],
+        edgecolor="white",
+        label=_NAMES[name],
+      )
+    right.plot(waves, flat, "o", color="#111827", ms=4, label="no structure")
+    right.set(
+      title=f"Spectrum of {word}, hidden state {layer}",
+      xlabel="Waves round the ring",
+      ylabel="Share of variance",
+      xticks=waves,
+    )
+    right.legend(loc="best")
+    common.write_png(figure, path, dpi=common.DPI)

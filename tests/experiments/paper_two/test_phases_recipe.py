@@ -1,0 +1,162 @@
+"""Class means of phases: by hand, and the whole recipe on random weights."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from icl_graphs import errors
+from icl_graphs.experiments import coin_subject, recipe
+from icl_graphs.experiments.paper_two import (
+  phase_claims,
+  phase_pictures,
+  phase_reads,
+  phases,
+)
+from icl_graphs.models import checkpoint, decoder, families
+from icl_graphs.training import coin_tokenizer
+from tests.experiments.paper_two import tree_observers
+
+CONCEPTS = ("01000", "11010")
+FLIPS = 14
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("coins")
+  coin_tokenizer.save(folder, 96)
+  config = {
+    "model_type": "llama",
+    "architectures": ["LlamaForCausalLM"],
+    "vocab_size": len(coin_tokenizer.vocabulary()),
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 96,
+    "rms_norm_eps": 1e-5,
+    "bos_token_id": 0,
+    "initializer_range": 0.5,
+  }
+  (folder / "config.json").write_text(json.dumps(config))
+  params = decoder.init(families.read_config(folder), 0)
+  checkpoint.save(folder, config, params)
+  settings = coin_subject.Settings(model=str(folder), tree=10, resamples=50)
+  return coin_subject.CoinSubject(settings, folder / "out")
+
+
+def test_class_means_are_those_taken_by_hand(subject):
+  rows = phase_reads.rows(subject, CONCEPTS, FLIPS)
+  found = phase_reads.read(subject, "phases", rows)
+  assert found.gram.shape == (2, 3, FLIPS - 5 + 1, 5, 5)
+  ids = subject.tokenizer.convert_ids_to_tokens(rows.tokens[1, 2])
+  assert all(ids[place] == "," for place in rows.separators[1, 2])
+  words = ["H" if "Heads" in ids[p] else "T" for p in rows.words[1, 2]]
+  assert "".join(words) == ("11010"[2:] + "11010" * 3)[:FLIPS].replace(
+    "1", "T"
+  ).replace("0", "H")
+  _, hidden = decoder.Decoder(subject.decoder).apply(
+    {"params": jax.device_get(subject.params)}, rows.tokens[1], lambda h: h
+  )
+  hidden = np.asarray(hidden, np.float64)
+  context = 4
+  for layer in (1, 2):
+    classes, sides = [[] for _ in range(5)], [[], []]
+    for start in range(5):
+      for flip in range(context, 5 + context):
+        place = rows.separators[1, start, flip]
+        classes[(start + flip) % 5].append(hidden[layer, start, place])
+        word = hidden[layer, start, rows.words[1, start, flip]]
+        sides[int("11010"[(start + flip) % 5])].append(word)
+    gram, share = _by_hand(classes)
+    got = found.gram[1, layer, context]
+    np.testing.assert_allclose(got, gram, atol=1e-5 * np.trace(gram))
+    between = found.between[1, layer, context] / found.total[1, layer, context]
+    assert between == pytest.approx(share, rel=1e-4)
+    between = found.side_between[1, layer, context]
+    between /= found.side_total[1, layer, context]
+    assert between == pytest.approx(_by_hand(sides)[1], rel=1e-4)
+  # The separator is the same token for all phases.
+  assert found.total[1, 0, context] <= 1e-5 * found.size[1, 0, context]
+
+
+def _by_hand(classes):
+  means = np.array([np.mean(one, axis=0) for one in classes])
+  every = np.concatenate(classes)
+  mean = every.mean(axis=0)
+  between = sum(
+    len(one) * ((one_mean - mean) ** 2).sum()
+    for one, one_mean in zip(classes, means, strict=True)
+  ) / len(every)
+  total = ((every - mean) ** 2).sum(axis=1).mean()
+  centred = means - means.mean(axis=0)
+  return centred @ centred.T, between / total
+
+
+def test_too_many_flips_are_refused(subject):
+  with pytest.raises(errors.InputError, match="96 positions"):
+    phase_reads.rows(subject, CONCEPTS, 40)
+
+
+def test_random_weights_have_no_ring_of_their_own(
+  subject, tmp_path, monkeypatch
+):
+  monkeypatch.setattr(phase_reads, "CONCEPTS", CONCEPTS)
+  monkeypatch.setattr(phase_reads, "FLIPS", FLIPS)
+  monkeypatch.setattr(phase_pictures, "DRAWN", "11010")
+  monkeypatch.setattr(phases, "DRAWS", 100)
+  observer = tree_observers.Observer(tree=16)
+  monkeypatch.setattr(subject, "trees", observer.trees)
+  monkeypatch.setattr(
+    subject, "settings", coin_subject.dataclasses.replace(
+      subject.settings, tree=16
+    )
+  )  # fmt: skip
+  found = phases.run(subject, tmp_path)
+  assert found.claims[0].verdict != recipe.SHOWN
+  assert found.claims[1].verdict == recipe.CANNOT_TELL
+  assert all((tmp_path / one.file).stat().st_size for one in found.figures)
+  assert found.numbers["n50"]["value"] == pytest.approx(11, abs=1)
+  assert len(found.tables[0].rows) == 3
+
+
+def test_a_planted_ring_is_shown_at_its_time():
+  rng = np.random.default_rng(0)
+  concepts, contexts = 8, 20
+  sizes = np.full(concepts, 6)
+  n50 = np.full(concepts, 12.0) + rng.integers(-1, 2, concepts)
+  # Half of the fall when the window's middle is at n50.
+  steps = np.arange(contexts) + 6 - 2.5
+  fall = 1 / (1 + np.exp(-2 * (steps - n50[:, None])))
+
+  def measured(values):
+    noise = 0.01 * rng.normal(size=values.shape)
+    return {"energy_relative": np.repeat((values + noise)[:, None], 3, axis=1)}
+
+  flat = np.ones((concepts, contexts))
+  found = phase_claims.Found(
+    sizes=sizes,
+    layer=2,
+    geometry={
+      "concept": measured(1 - 0.6 * fall),
+      "fair flips": measured(flat),
+      "random weights": measured(flat),
+    },
+    order=1 + 0.05 * rng.normal(size=(999, contexts)),
+    recent=np.full(concepts, 0.8),
+    n50=n50,
+    resamples=200,
+    seed=0,
+  )
+  assert [one.verdict for one in phase_claims.claims(found)] == [
+    recipe.SHOWN,
+    recipe.SHOWN,
+  ]
+  late = found._replace(n50=n50 - 8)
+  assert phase_claims.claims(late)[1].verdict == recipe.NOT_SHOWN
+  none = found._replace(recent=np.full(concepts, 0.2))
+  ring, when = phase_claims.claims(none)
+  assert ring.verdict == recipe.NOT_SHOWN
+  assert when.verdict == recipe.CANNOT_TELL

@@ -121,7 +121,8 @@ def transitions(
         *(periods + shift, getattr(found, level)),
         color=look.colour,
         marker=look.marker,
-        ms=4.5,
+        mfc="none",
+        ms=6.5,
         ls="",
         label=f"{level}, the model",
       )
@@ -158,7 +159,8 @@ def transitions(
           *(periods + shift, one.slope),
           color=look.colour,
           marker=look.marker,
-          ms=4.5,
+          mfc="none",
+          ms=5.5,
           ls="",
           label=label,
         )
@@ -168,6 +170,8 @@ def transitions(
       ls=curves.DASHES[1],
       label="ln 2, an ideal observer",
     )
+    for axis in (left, right):
+      axis.set_xticks(np.unique(periods))
     right.set_title("How fast evidence grows")
     right.set_xlabel("length of the concept (flips)")
     right.set_ylabel("slope of the log-odds (nats per flip)")

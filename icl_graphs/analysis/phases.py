@@ -9,7 +9,7 @@ from jaxtyping import Float
 import numpy as np
 
 from icl_graphs import errors
-from icl_graphs.analysis import energy, geometry, nulls, spectrum
+from icl_graphs.analysis import geometry, spectrum
 
 # Variation that is a smaller share of the size than this is rounding.
 ROUNDING = 1e-9
@@ -36,22 +36,76 @@ def layout(phases: int) -> Float[np.ndarray, "P 2"]:
   return np.stack([np.sin(angle), np.cos(angle)], axis=1)
 
 
+def beyond_flips(
+  gram: Float[np.ndarray, "*batch P P"], word: Sequence[int]
+) -> Float[np.ndarray, "*batch P P"]:
+  """Inner products of what class means are beside their own flip's mean.
+
+  The flip just read tells phases apart without any knowledge of the phase, and
+  long runs of a word alone make that look like a ring.
+
+  Args:
+    gram: inner products of the class means.
+    word: the flip of every phase.
+  """
+  flips = np.asarray(word)
+  same = (flips[:, None] == flips[None]).astype(float)
+  keep = np.eye(len(flips)) - same / same.sum(axis=1)
+  return keep @ gram @ keep
+
+
+def beyond_energy(
+  rest: Float[np.ndarray, "*batch P P"], word: Sequence[int]
+) -> Float[np.ndarray, "*batch"]:
+  """Energy on the ring over its mean in orders that keep every flip.
+
+  The mean is exact: phases change places among the Heads, and among the Tails.
+
+  Args:
+    rest: from `beyond_flips`.
+    word: the flip of every phase.
+  """
+  flips = np.asarray(word)
+  number = len(flips)
+  size = np.diagonal(rest, axis1=-2, axis2=-1)
+  near = np.roll(flips, -1)
+  expected = np.zeros(rest.shape[:-2])
+  for flip in (0, 1):
+    mine = flips == flip
+    count = mine.sum()
+    total = (size * mine).sum(axis=-1)
+    pairs = (mine & (near == flip)).sum()
+    ends = (mine != (near == flip)).sum()
+    expected += 2 * total * pairs / max(count - 1, 1) + total * ends / max(
+      count, 1
+    )
+  step = np.roll(np.arange(number), -1)
+  across = rest[..., np.arange(number), step].sum(axis=-1)
+  energy = 2 * size.sum(axis=-1) - 2 * across
+  return energy / np.where(expected > 0, expected, np.nan)
+
+
 def measure(
-  gram: Float[np.ndarray, "*batch P P"], size: Float[np.ndarray, "*batch"]
+  gram: Float[np.ndarray, "*batch P P"],
+  size: Float[np.ndarray, "*batch"],
+  word: Sequence[int],
 ) -> dict[str, Float[np.ndarray, "*batch"]]:
   """Measures of the geometry that do not depend on the common mean.
 
   Args:
     gram: inner products of the class means after centring.
     size: mean squared norm of the hidden states themselves.
+    word: the flip of every phase.
 
   Returns:
-    `energy_relative` (1: no structure), `fiedler_power`,
-    `principal_cosine_2`, `distance_correlation`, `pc12_variance`; NaN where all
-    class means coincide but for rounding.
+    `energy_beyond` (1: no ring beyond the flip just read), `energy_relative`
+    (1: no structure), `fiedler_power`, `principal_cosine_2`,
+    `distance_correlation`, `pc12_variance`; NaN where all class means coincide
+    but for rounding.
   """
   number = gram.shape[-1]
-  known = np.trace(gram, axis1=-2, axis2=-1) > ROUNDING * number * size
+  least = ROUNDING * number * size
+  known = np.trace(gram, axis1=-2, axis2=-1) > least
   # A regular simplex in place of what is left out.
   filled = np.where(known[..., None, None], gram, np.eye(number))
   found = geometry.measure(filled, geometry.frame(ring(number)), number)
@@ -59,22 +113,31 @@ def measure(
     *("energy_relative", "fiedler_power", "principal_cosine_2"),
     *("distance_correlation", "pc12_variance"),
   )
-  return {name: np.where(known, found[name], np.nan) for name in names}
+  rest = beyond_flips(filled, word)
+  more = known & (np.trace(rest, axis1=-2, axis2=-1) > least)
+  beyond = np.where(more, beyond_energy(rest, word), np.nan)
+  return {"energy_beyond": beyond} | {
+    name: np.where(known, found[name], np.nan) for name in names
+  }
 
 
-def relabelled_energy(
-  gram: Float[np.ndarray, "J P P"], count: int, seed: int
+def reordered_energy(
+  gram: Float[np.ndarray, "J P P"], word: Sequence[int], count: int, seed: int
 ) -> Float[np.ndarray, "draws J"]:
-  """Relative energy under random orders of the phases."""
-  number = gram.shape[-1]
-  orders = nulls.permutations(number, count, seed)
-  moved = gram[:, orders[:, :, None], orders[:, None, :]]
-  found = energy.energies(moved, ring(number), number)["energy_relative"]
-  return found.T
+  """`energy_beyond` in random orders of the phases that keep every flip."""
+  flips = np.asarray(word)
+  rng = np.random.default_rng(seed)
+  orders = np.tile(np.arange(len(flips)), (count, 1))
+  for flip in (0, 1):
+    mine = flips == flip
+    orders[:, mine] = rng.permuted(orders[:, mine], axis=1)
+  rest = beyond_flips(gram, flips)
+  moved = rest[:, orders[:, :, None], orders[:, None, :]]
+  return beyond_energy(moved, flips).T
 
 
 def recent_flips_energy(word: Sequence[int], recent: int = 3) -> float:
-  """Relative energy of phases that are known by their last flips alone.
+  """`energy_beyond` of phases that are known by their last flips alone.
 
   Phases with the same last flips coincide, all others are equally far apart:
   what a model shows that knows no phase and looks at few flips.
@@ -82,8 +145,7 @@ def recent_flips_energy(word: Sequence[int], recent: int = 3) -> float:
   flips = np.asarray(word)
   seen = np.stack([np.roll(flips, shift) for shift in range(recent)], axis=1)
   same = (seen[:, None] == seen[None]).all(axis=-1).astype(float)
-  number = len(flips)
-  return float(energy.energies(same, ring(number), 1)["energy_relative"])
+  return float(beyond_energy(beyond_flips(same, flips), flips))
 
 
 def ring_power(

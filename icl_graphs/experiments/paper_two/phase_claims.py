@@ -22,11 +22,12 @@ NEAR = 3.0
 _RING = (
   "The phases of a repeated concept come to lie on a ring (a question of this"
   " project: paper one's geometry on paper two's task).",
-  "report layer (block at four fifths of the depth), after the separators, mean"
-  " relative energy over concepts at the longest context: below the lowest 2.5%"
-  " of random orders of the phases; and below its value in the first period,"
-  " for fair flips with the same labels, with random weights, and for the last"
-  " three flips alone (95% intervals over concepts of the differences below 0)",
+  "report layer (block at four fifths of the depth), at the separators, mean"
+  " over concepts of the ring energy beyond the flip just read (1: no ring) at"
+  " the longest context: below the lowest 2.5% of random orders of the phases"
+  " that keep every flip; and below its value in the first period, for fair"
+  " flips with the same labels, with random weights, and for the last three"
+  " flips alone (95% intervals over concepts of the differences below 0)",
 )
 _WHEN = (
   "The ring forms where generation switches to the concept.",
@@ -45,8 +46,8 @@ class Found(NamedTuple):
     layer: the report layer.
     geometry: "concept", "fair flips" and "random weights", each measure to
       [R, K, J].
-    order: mean relative energy over concepts in random orders of the phases.
-    recent: relative energy of the last three flips.
+    order: mean ring energy over concepts in random orders that keep flips.
+    recent: ring energy of the last three flips.
     n50: of the concept probability, in flips; NaN for never.
     resamples, seed: of the bootstrap over concepts.
   """
@@ -65,8 +66,8 @@ class Found(NamedTuple):
     return over_concepts.mean(values, self.resamples, self.seed)
 
   def energy(self, name: str = "concept") -> Float[np.ndarray, "R J"]:
-    """Relative energy at the report layer."""
-    return self.geometry[name]["energy_relative"][:, self.layer]
+    """Ring energy beyond the flip just read, at the report layer."""
+    return self.geometry[name]["energy_beyond"][:, self.layer]
 
 
 def limits(found: Found) -> Float[np.ndarray, "2 J"]:
@@ -115,7 +116,8 @@ def _ring(found: Found) -> recipe.Claim:
   apart = differences(found)
   said = "; ".join(f"less {name}: {one.text()}" for name, one in apart.items())
   reason = (
-    f"Energy {energy.text()}, random orders {low:.2f} to {high:.2f}; {said}."
+    f"Ring energy {energy.text()}, random orders {low:.2f} to {high:.2f};"
+    f" {said}."
   )
   if not np.isfinite([energy.value, low]).all():
     return recipe.Claim(
@@ -158,12 +160,12 @@ def numbers(found: Found) -> dict:
       for place, when in ((0, "first period"), (-1, "end")):
         mean = found.mean(values[:, found.layer, place])
         result[f"{key}, {name}, {when}"] = mean._asdict()
-  result["energy_relative, concept, end"] |= {
+  result["energy_beyond, concept, end"] |= {
     "null": float(found.order[:, -1].mean()),
     "null_low": float(low),
     "null_high": float(high),
   }
-  result["energy_relative, last three flips"] = float(found.recent.mean())
+  result["energy_beyond, last three flips"] = float(found.recent.mean())
   result["n50"] = found.mean(found.n50)._asdict()
   result["energy half-way"] = found.mean(forms_at(found))._asdict()
   result["half-way less n50"] = found.mean(
@@ -175,11 +177,11 @@ def numbers(found: Found) -> dict:
 def by_layer(found: Found) -> recipe.Table:
   """Every layer, so that nothing depends on the report layer unseen."""
   rows = []
-  layers = found.geometry["concept"]["energy_relative"].shape[1]
+  layers = found.geometry["concept"]["energy_beyond"].shape[1]
   for layer in range(layers):
     cells = [
       found.mean(one[key][:, layer, -1])
-      for key in ("energy_relative", "principal_cosine_2", "phase_share")
+      for key in ("energy_beyond", "energy_relative", "phase_share")
       for one in found.geometry.values()
     ]
     name = "embedding" if layer == 0 else str(layer)
@@ -192,7 +194,7 @@ def by_layer(found: Found) -> recipe.Table:
     )
   header = [
     f"{key}, {name}"
-    for key in ("energy", "smaller cosine", "share of phases")
+    for key in ("ring energy", "plain relative energy", "share of phases")
     for name in found.geometry
   ]
   return recipe.Table(

@@ -71,7 +71,7 @@ def draw(
   figures.layers(
     folder / "layers.png",
     {
-      name: _means(found, one["energy_relative"][:, :, -1])
+      name: _means(found, one["energy_beyond"][:, :, -1])
       for name, one in found.geometry.items()
     },
     float(found.recent.mean()),
@@ -111,18 +111,18 @@ FIGURES = (
     " after this phase is predicted, over the last period and all starting"
     " phases; first two principal components; filled: Tails, hollow: Heads;"
     " lines: the ring of phases; numbers: order round the ring. Columns: flips"
-    " after the first period. Energy below 1 means that neighbours on the ring"
-    " lie closer than random orders.",
+    " read. Energy below 1 means that neighbours on the ring lie closer than in"
+    " random orders.",
     "Pictures of the phases by layer and context.",
   ),
   recipe.Figure(
     "curves.png",
     "Mean over all concepts, with 95% intervals over concepts, against the"
     " flips after the first period. Top: concept probability. Middle: energy of"
-    " the ring of phases at the report layer; grey band: 95% of random orders"
-    " of the phases. Bottom: share of the variance of hidden states that is"
-    " between Heads and Tails. Fair flips got the same phase labels. Vertical"
-    " line: mean n50.",
+    " the ring of phases at the report layer, without what the flip just read"
+    " tells; grey band: 95% of random orders that keep every flip. Bottom:"
+    " share of the variance of hidden states at flips that is between Heads and"
+    " Tails. Fair flips got the same phase labels. Vertical line: mean n50.",
     "Concept probability, ring energy and flip share against context.",
   ),
   recipe.Figure(

@@ -120,7 +120,8 @@ def _geometry(means: phase_reads.Means) -> dict[str, np.ndarray]:
     phase_reads.CONCEPTS, means.gram, means.size, strict=True
   ):
     number = len(name)
-    rings.append(phases.measure(gram[..., :number, :number], size))
+    word = coins.bits(name)
+    rings.append(phases.measure(gram[..., :number, :number], size, word))
   result = {key: np.stack([one[key] for one in rings]) for key in rings[0]}
   result["phase_share"] = _share(means.between, means.total, means.size)
   result["flip_share"] = _share(
@@ -136,17 +137,18 @@ def _share(between, total, size):
 
 
 def _orders(means, layer, seed) -> np.ndarray:
-  """Mean relative energy over concepts in random orders, [draws, J]."""
+  """Mean ring energy over concepts in random orders, [draws, J]."""
   drawn = []
   for row, name in enumerate(phase_reads.CONCEPTS):
     number = len(name)
     gram = means.gram[row, layer, :, :number, :number]
-    drawn.append(phases.relabelled_energy(gram, DRAWS, seed + row))
+    word = coins.bits(name)
+    drawn.append(phases.reordered_energy(gram, word, DRAWS, seed + row))
   return np.mean(drawn, axis=0)
 
 
 def _by_concept(found: phase_claims.Found) -> recipe.Table:
-  energy = found.geometry["concept"]["energy_relative"][:, found.layer]
+  energy = found.energy()
   forms = phase_claims.forms_at(found)
   rows = [
     (
@@ -192,9 +194,14 @@ _NOTES = (
   " phases; at the embedding there is nothing to tell them apart.",
   "Means are over the last period, so a mean at n flips speaks of a time about"
   " half a period earlier; the half-way points are corrected for that.",
-  "Neighbouring phases of a word with long runs share their last flips, so some"
-  " ring comes without any knowledge of the phase: hence the control of the"
-  " last three flips and the first period.",
+  "The flip just read is taken out: class means less the mean of all phases"
+  " with the same flip. In words with long runs it alone looks like a ring,"
+  " with random weights as well. Plain relative energies are in the table.",
+  "Neighbouring phases can share earlier flips too, so some ring comes without"
+  " any knowledge of the phase: hence the control of the last three flips and"
+  " of the first period.",
+  "Two class means, of Heads and Tails, have one component and one distance:"
+  " their share of the variance says all.",
   "Neither paper makes these claims; the question is this project's.",
 )
 

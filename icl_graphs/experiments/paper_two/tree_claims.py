@@ -107,14 +107,14 @@ def _sharp(found: Evidence) -> recipe.Claim:
       " no switch to measure.",
     )
   steep = _steep(found.model[reached], found.lengths)
-  value, low, high = found.mean(_widths(found.model[reached], found.lengths))
+  value, low, high = found.mean(widths(found.model[reached], found.lengths))
   reason = (
     f"The 10-90% width is {value:.1f} [{low:.1f}, {high:.1f}] flips over"
     f" {reached.sum()} concepts; {steep.sum()} of them look like a step or a"
     " logistic."
   )
   if found.exact is not None:
-    ideal = _widths(found.exact, found.lengths).mean()
+    ideal = np.nanmean(widths(found.exact, found.lengths))
     reason += f" The exact predictor's width is {ideal:.1f}."
   if not steep.all() or low > WIDER * IDEAL_WIDTH:
     return recipe.Claim(*_SHARP, recipe.NOT_SHOWN, reason)
@@ -122,8 +122,13 @@ def _sharp(found: Evidence) -> recipe.Claim:
   return recipe.Claim(*_SHARP, verdict, reason)
 
 
-def _widths(curves, lengths):
-  return curve_shapes.logistic(curves, lengths).width
+def widths(
+  curves: Float[np.ndarray, "S n"], lengths: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, " S"]:
+  """10-90% widths in flips; NaN for curves without n90, which have no rise."""
+  found = curve_shapes.logistic(curves, lengths).width
+  reached = np.isfinite(thresholds.settled(curves, lengths, 0.9))
+  return np.where(reached, found, np.nan)
 
 
 def _steep(curves, lengths):
@@ -161,7 +166,7 @@ def numbers(found: Evidence) -> dict:
     "largest_rise": rise.height,
     "largest_rise_at": rise.at,
     "false_peak": thresholds.false_peak(found.model, lengths).height,
-    "width_10_90": _widths(found.model, lengths),
+    "width_10_90": widths(found.model, lengths),
     "evidence_slope": thresholds.evidence_slope(found.model, lengths),
     "concept_probability_at_0": found.model[:, 0],
     "concept_probability_at_end": found.model[:, -1],

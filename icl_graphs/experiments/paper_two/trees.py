@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 import numpy as np
 import xarray as xr
 
-from icl_graphs.analysis import concepts, curve_shapes, thresholds
+from icl_graphs.analysis import concepts, thresholds
 from icl_graphs.experiments import coin_subject, recipe
 from icl_graphs.experiments.paper_two import tree_claims
 from icl_graphs.report.paper_two import tree_drawing
@@ -171,7 +171,7 @@ def _table(lengths, model, ideal) -> recipe.Table:
     for place in range(len(DEPTHS))
     for level in (0.5, 0.9)
   ]
-  fits = curve_shapes.logistic(model.curves[-1], lengths)
+  widths = tree_claims.widths(model.curves[-1], lengths)
   rows = []
   for place, name in enumerate(coins.TREE_CONCEPTS):
     # Curves ripple with the phase.
@@ -185,7 +185,7 @@ def _table(lengths, model, ideal) -> recipe.Table:
         f"{concepts.chance(name, DEPTHS[-1]):.3f}",
         *(_flips(values[place]) for values in found),
         "never" if np.isnan(crossing) else f"{crossing:.1f}",
-        f"{fits.width[place]:.1f}",
+        "-" if np.isnan(widths[place]) else f"{widths[place]:.1f}",
       )
     )
   return recipe.Table(

@@ -18,7 +18,7 @@ from icl_graphs.report import figures as common
 from icl_graphs.report.paper_one import drawing, intervals
 
 # Measures whose curves are drawn.
-CURVES = ("energy_relative", "flip_share")
+CURVES = ("energy_beyond", "flip_share")
 _LOOKS = {
   "concept": intervals.LOOKS[0],
   "fair flips": intervals.LOOKS[1],
@@ -152,8 +152,8 @@ def curves(
       for name, values in measures.items():
         intervals.line(axis, after, values[key], _LOOKS[name], _NAMES[name])
     middle.set(
-      ylabel="Relative energy",
-      title="Ring of phases (1 = no structure, low = neighbours close)",
+      ylabel="Ring energy",
+      title="Ring of phases beyond the flip just read (1 = no ring)",
     )
     bottom.set(
       ylabel="Share of variance",
@@ -181,7 +181,7 @@ def layers(
 
   Args:
     path: of the PNG.
-    energy: relative energy: mean, low and high over concepts, by condition.
+    energy: ring energy: mean, low and high over concepts, by condition.
     recent: of the last three flips alone.
     power: share of variance by waves round the ring, by condition.
     flat: the same without structure.
@@ -199,7 +199,7 @@ def layers(
     left.set(
       title="Ring energy at the longest context",
       xlabel="Hidden state (0: embedding)",
-      ylabel="Relative energy",
+      ylabel="Ring energy beyond the flip",
       xticks=np.unique(
         np.linspace(0, depth[-1], min(9, len(depth)), dtype=int)
       ),

@@ -133,7 +133,7 @@ def test_a_planted_ring_is_shown_at_its_time():
 
   def measured(values):
     noise = 0.01 * rng.normal(size=values.shape)
-    return {"energy_relative": np.repeat((values + noise)[:, None], 3, axis=1)}
+    return {"energy_beyond": np.repeat((values + noise)[:, None], 3, axis=1)}
 
   flat = np.ones((concepts, contexts))
   found = phase_claims.Found(

@@ -202,9 +202,9 @@ def comparison(
     order = np.argsort(stated)
     for number, (name, gain) in enumerate(gains.items()):
       look = intervals.LOOKS[number]
-      shift = 0.006 * (number - (len(gains) - 1) / 2)
+      shift = 0.1 * (number - (len(gains) - 1) / 2)
       value, low, high = 1000 * gain[:, order]
-      x = stated[order] + shift
+      x = np.arange(len(order)) + shift
       axis.plot(
         *(x, value),
         color=look.colour,
@@ -216,7 +216,10 @@ def comparison(
       )
       axis.vlines(x, low, high, color=look.colour, lw=1)
     axis.axhline(0, color=curves.INK, lw=0.8)
-    axis.set_xlabel("stated probability of Tails")
+    axis.set_xticks(
+      range(len(order)), [f"{100 * p:.0f}%" for p in stated[order]]
+    )
+    axis.set_xlabel("stated probability of Tails (not to scale)")
     axis.set_ylabel("gain (thousandths of a nat per flip)")
     axis.set_title(
       "How much better than independent flips: held-out likelihood"

@@ -100,6 +100,8 @@ def _aligned(curves, sizes, count) -> np.ndarray:
   for row, size in enumerate(sizes):
     known = curves[row, size : size + count]
     aligned[row, : len(known)] = known
+  # A mean over other concepts is another mean.
+  aligned[:, np.isnan(aligned).any(axis=0)] = np.nan
   return aligned
 
 

@@ -200,6 +200,8 @@ _NOTES = (
   "Neighbouring phases can share earlier flips too, so some ring comes without"
   " any knowledge of the phase: hence the control of the last three flips and"
   " of the first period.",
+  "Random weights average what they have read, which changes little from flip"
+  " to flip: a ring by itself, and the control that is hardest to beat.",
   "Two class means, of Heads and Tails, have one component and one distance:"
   " their share of the variance says all.",
   "Neither paper makes these claims; the question is this project's.",

@@ -145,7 +145,7 @@ def overall(
       ylabel="Concept probability",
       ylim=(-0.03, 1.03),
     )
-    left.legend(loc="center right")
+    left.legend(loc="upper left")
     rows = np.arange(len(names))
     for step, (who, pair) in enumerate(switches.items()):
       look = _LOOKS[who]

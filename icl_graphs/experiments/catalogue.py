@@ -22,6 +22,11 @@ from icl_graphs.experiments.paper_one import (
   untrained,
   variance_decomposition,
 )
+from icl_graphs.experiments.paper_two import (
+  distraction,
+  phases,
+  trees,
+)
 
 # One entry per recipe. Those of paper one ask a `graph_subject.GraphSubject`,
 # those of paper two a `coin_subject.CoinSubject`.
@@ -46,7 +51,11 @@ _PAPER_ONE: tuple[recipe.Recipe, ...] = (
   held_out_edges.RECIPE,
   prompt_conditions.RECIPE,
 )
-_PAPER_TWO: tuple[recipe.Recipe, ...] = ()
+_PAPER_TWO: tuple[recipe.Recipe, ...] = (
+  trees.RECIPE,
+  distraction.RECIPE,
+  phases.RECIPE,
+)
 
 PAPER_ONE = {one.name: one for one in _PAPER_ONE}
 PAPER_TWO = {one.name: one for one in _PAPER_TWO}

@@ -159,13 +159,12 @@ def _number(entry: Mapping[str, Any] | None) -> Cell:
 
 def verdicts(models: Sequence[Model]) -> Table:
   """One row per claim: its verdict on every model, and how often it holds."""
-  found: dict[tuple[str, str], dict[int, Mapping[str, str]]] = {}
-  titles = {}
-  for place, model in enumerate(models):
-    for name, one in model.summary.items():
-      titles[name] = one["title"]
-      for claim in one["claims"]:
-        found.setdefault((name, claim["text"]), {})[place] = claim
+  found = _claims(models)
+  titles = {
+    name: one["title"]
+    for model in models
+    for name, one in model.summary.items()
+  }
   rows = []
   for (name, text), by_model in found.items():
     cells = [
@@ -209,6 +208,33 @@ def _line(cells: Sequence[str]) -> str:
   return f"| {' | '.join(escaped)} |"
 
 
+def reasons(models: Sequence[Model]) -> str:
+  """Criterion of every claim and what was found on every model, in Markdown."""
+  lines = ["### Reasons", ""]
+  for (name, text), by_model in _claims(models).items():
+    first = next(iter(by_model.values()))
+    title = next(m.summary[name]["title"] for m in models if name in m.summary)
+    lines += [f"**{title}: {text}**", "", f"Criterion: {first['criterion']}."]
+    lines += [
+      f"- {models[place].name}: *{claim['verdict']}.* {claim['reason']}"
+      for place, claim in by_model.items()
+    ]
+    lines.append("")
+  return "\n".join(lines)
+
+
+def _claims(
+  models: Sequence[Model],
+) -> dict[tuple[str, str], dict[int, Mapping[str, str]]]:
+  """(recipe, text of a claim) to the claim by place of the model."""
+  found: dict[tuple[str, str], dict[int, Mapping[str, str]]] = {}
+  for place, model in enumerate(models):
+    for name, one in model.summary.items():
+      for claim in one["claims"]:
+        found.setdefault((name, claim["text"]), {})[place] = claim
+  return found
+
+
 def write(
   folders: Sequence[pathlib.Path], out: pathlib.Path
 ) -> tuple[pathlib.Path, pathlib.Path]:
@@ -228,7 +254,7 @@ def write(
   tables = headlines(models), verdicts(models)
   plain, marked = out / MARKDOWN, out / PAGE
   text = "\n".join(map(markdown, tables))
-  atomic.write_text(plain, f"{text}\n{NOTE}\n")
+  atomic.write_text(plain, f"{text}\n{NOTE}\n\n{reasons(models)}")
   page = templates.environment().get_template("models.html")
   rendered = page.render(
     tables=tables,

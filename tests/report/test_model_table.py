@@ -14,6 +14,7 @@ def finished(folder, model, verdict, energy, extra=()):
   claims += [
     {"text": text, "verdict": "shown", "reason": "so"} for text in extra
   ]
+  claims = [claim | {"criterion": "beyond its null"} for claim in claims]
   numbers = {"grid:4x4 energy_relative": energy, "grid:4x4 onset": 37}
   summary = {
     "emergence": {
@@ -57,6 +58,9 @@ def test_files_are_escaped(folders, tmp_path):
   text = plain.read_text("utf-8")
   assert "A mesh \\| forms." in text
   assert text.count("\n| ") == 2 * 2 + 2 + 2
+  assert "Criterion: beyond its null." in text
+  assert text.count("\n- one: *shown.*") == 2
+  assert "\n- two: *cannot tell.* <why>" in text
   page = marked.read_text("utf-8")
   assert 'class="unknown" title="&lt;why&gt;"' in page
   assert "<why>" not in page

@@ -179,7 +179,10 @@ def _measurements(found, means, curves, lengths) -> xr.Dataset:
     short = name.replace(" ", "_")
     for key, values in one.items():
       data[f"{short}_{key}"] = (dims, values)
-    data[f"{short}_gram"] = ((*dims, "phase", "phase_"), means[name].gram)
+    data[f"{short}_gram"] = (
+      (*dims, "phase", "phase_"),
+      means[name].gram.astype(np.float32),
+    )
   data["concept_probability"] = (("concept", "length"), curves)
   data["order_energy"] = (("draw", dims[-1]), found.order)
   return xr.Dataset(

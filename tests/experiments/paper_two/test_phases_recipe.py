@@ -15,6 +15,7 @@ from icl_graphs.experiments.paper_two import (
   phases,
 )
 from icl_graphs.models import checkpoint, decoder, families
+from icl_graphs.theory import coin_mixture
 from icl_graphs.training import coin_tokenizer
 from tests.experiments.paper_two import tree_observers
 
@@ -93,6 +94,16 @@ def _by_hand(classes):
   total = ((every - mean) ** 2).sum(axis=1).mean()
   centred = means - means.mean(axis=0)
   return centred @ centred.T, between / total
+
+
+def test_longer_concepts_are_expected_as_trees_are():
+  observer = tree_observers.Observer(tree=16)
+  names = ("01000", "1010110")
+  found, lengths = phases.expected(observer, names)
+  assert list(lengths) == list(range(17))
+  for curve, name in zip(found, names, strict=True):
+    wanted = coin_mixture.concept_probability(name, 16, phases.DEPTH)
+    np.testing.assert_allclose(curve, wanted, rtol=1e-9)
 
 
 def test_too_many_flips_are_refused(subject):

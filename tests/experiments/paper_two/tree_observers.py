@@ -1,5 +1,8 @@
 """Stand-ins for a model whose trees are those of a known process."""
 
+import re
+import types
+
 import numpy as np
 
 from icl_graphs.experiments import coin_subject
@@ -11,6 +14,7 @@ class Observer:
   """The exact predictor, or one to whom every flip is fair."""
 
   has_exact_answer = True
+  law = types.SimpleNamespace(sides=())
 
   def __init__(self, *, blind: bool = False, tree: int = 20):
     self.settings = coin_subject.Settings(tree=tree, resamples=100)
@@ -19,6 +23,18 @@ class Observer:
   @property
   def untrained(self):
     return Observer(blind=True, tree=self.settings.tree)
+
+  def encode(self, prompt):
+    return prompt.opening
+
+  def read(self, name, groups, sets):
+    return [np.array([self._next(text) for text in one]) for one in groups]
+
+  def _next(self, text):
+    words = re.findall("[HT][a-z]+", text)
+    flips = np.array([coins.WORDS.index(word) for word in words], np.int64)
+    tails = 0.5 if self.blind else trees.exact_tails(flips, 1)[0]
+    return np.log([1 - tails, tails])
 
   def trees(self, concept, depth=coins.DEEPEST_PROBE):
     lengths = np.arange(self.settings.tree + 1)

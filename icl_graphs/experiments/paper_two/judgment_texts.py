@@ -58,8 +58,9 @@ FIGURES = (
     " likelier fair flips are judged random than repeated ones of the same"
     " length; zero would be a model that does not tell them apart. Right: the"
     " judgment against the same model's prediction of the next flip in the"
-    " task of trees; an observer who believes the same in both tasks lies on"
-    " the line.",
+    " task of trees. An observer who believes the same in both tasks lies on"
+    " the line where one repetition is possible, and above it where several"
+    " are that disagree on the next flip.",
     "Phase dependence, judgment advantage, and agreement between two tasks.",
   ),
 )

@@ -1,5 +1,6 @@
 """Do generated flips repeat themselves? (figure 7)"""
 
+from collections.abc import Sequence
 import functools
 import pathlib
 
@@ -36,27 +37,42 @@ _SIMPLER = (
 )
 
 
-def _statistics(width: int):
-  """What is computed of a set of sequences, by name."""
-  return {
-    "distinct": functools.partial(_distinct, width=width),
-    "gzip_together": lambda flips: (
-      8 * sequences.gzip_together(flips) / flips.size
-    ),
-    "gzip_each": lambda flips: float(
-      sequences.gzip_bytes(flips[:_COMPARED]).mean()
-    ),
-    "indel": lambda flips: _distances(flips).indel.mean(),
-    "unit": lambda flips: _distances(flips).unit.mean(),
-  }
+def _edit(flips) -> np.ndarray:
+  """Mean edit distances: a substitution costs two, or one."""
+  one = subsequences.distances(flips[:_COMPARED])
+  return np.array([one.indel.mean(), one.unit.mean()])
 
 
-def _distinct(flips, width):
+def _distinct(flips, width=_WIDTH):
   return float(subsequences.window_counts(flips, width).unique)
 
 
-def _distances(flips):
-  return subsequences.distances(flips[:_COMPARED])
+_STATISTICS = {
+  "distinct": _distinct,
+  "gzip_together": lambda flips: (
+    8 * sequences.gzip_together(flips) / flips.size
+  ),
+  "gzip_each": lambda flips: sequences.gzip_bytes(flips[:_COMPARED]).mean(),
+}
+
+
+def _measured(
+  found: Sequence[generated.Condition],
+) -> dict[str, simulated.Values]:
+  """Every statistic, by name."""
+  values = {
+    name: generated.computed(found, statistic)
+    for name, statistic in _STATISTICS.items()
+  }
+  both = generated.computed(found, _edit)
+  for place, name in enumerate(("indel", "unit")):
+    values[name] = simulated.Values(
+      both.model[..., place],
+      None,
+      both.bernoulli[..., place],
+      both.window[..., place],
+    )
+  return values
 
 
 def run(
@@ -71,10 +87,7 @@ def run(
   found = [one for one in generated.conditions(subject) if one.usable]
   if not found:
     return recipe.cannot(generation_texts.TOO_FEW, _RECUR, _SIMPLER)
-  values = {
-    name: generated.computed(found, statistic)
-    for name, statistic in _statistics(_WIDTH).items()
-  }
+  values = _measured(found)
   pooled = {name: simulated.pooled(one, 0) for name, one in values.items()}
   stated = np.array([one.stated for one in found])
   middle = found[int(np.abs(stated - 0.5).argmin())]

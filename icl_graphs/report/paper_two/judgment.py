@@ -42,7 +42,7 @@ def judged(
     exact: the same of the Bayesian predictor.
   """
   with matplotlib.rc_context(figures.STYLE):
-    figure = mpl_figure.Figure((10, 3.9), layout="constrained")
+    figure = mpl_figure.Figure((10, 4.3), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     shades = colormaps["viridis_r"]
     named = set()
@@ -59,7 +59,6 @@ def judged(
       named.add(low)
     left.set_title("Repeated concepts")
     left.set_ylabel("p(random)")
-    left.legend(loc="lower left")
     for k, curve in enumerate(fair):
       right.plot(
         *(lengths, curve),
@@ -87,11 +86,11 @@ def judged(
         label=f"mean {EXACT}",
       )
     right.set_title(f"{len(fair)} fair sequences")
-    right.legend(loc="lower left")
     for axis in (left, right):
       flips_axis(axis, lengths)
       axis.axhline(0.5, color="#d1d5db", lw=0.7, zorder=0)
       axis.set_ylim(-0.02, 1.02)
+    legend(figure, left, right)
     figures.write_png(figure, path, dpi=figures.DPI)
 
 
@@ -110,7 +109,7 @@ def transitions(
     exact: of the Bayesian predictor.
   """
   with matplotlib.rc_context(figures.STYLE):
-    figure = mpl_figure.Figure((9.4, 3.7), layout="constrained")
+    figure = mpl_figure.Figure((9.4, 4.1), layout="constrained")
     left, right = figure.subplots(1, 2)
     shift = _spread(periods)
     for level, look, mark in (
@@ -149,7 +148,6 @@ def transitions(
     left.set_xlabel("length of the concept (flips)")
     left.set_ylabel("flips needed")
     left.set_ylim(bottom=0)
-    left.legend(loc="upper left", ncols=2)
     for one, look, label in (
       (found, intervals.LOOKS[0], "the model"),
       (exact, intervals.LOOKS[2], EXACT),
@@ -162,13 +160,13 @@ def transitions(
           mfc="none",
           ms=5.5,
           ls="",
-          label=label,
+          label=f"slope, {label}",
         )
     right.axhline(
       thresholds.IDEAL_SLOPE,
       color=curves.AMBER,
       ls=curves.DASHES[1],
-      label="ln 2, an ideal observer",
+      label="ln 2 per flip, an ideal observer",
     )
     for axis in (left, right):
       axis.set_xticks(np.unique(periods))
@@ -176,7 +174,7 @@ def transitions(
     right.set_xlabel("length of the concept (flips)")
     right.set_ylabel("slope of the log-odds (nats per flip)")
     right.set_ylim(0, max(1.1, 1.1 * np.nanmax([*found.slope, 0])))
-    right.legend(loc="lower right")
+    legend(figure, left, right)
     figures.write_png(figure, path, dpi=figures.DPI)
 
 
@@ -236,6 +234,13 @@ def evidence(
       ha="left",
     )
     figures.write_png(figure, path, dpi=figures.DPI)
+
+
+def legend(figure: mpl_figure.Figure, *axes: mpl_axes.Axes) -> None:
+  """One legend below all panels, where it covers nothing."""
+  entries = [axis.get_legend_handles_labels() for axis in axes]
+  handles, labels = (sum(part, []) for part in zip(*entries, strict=True))
+  figure.legend(handles, labels, loc="outside lower center", ncols=4)
 
 
 def _group(period: int):

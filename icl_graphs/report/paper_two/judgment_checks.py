@@ -32,7 +32,7 @@ def draw(
     pairs: p(non-random), and 2 P(concept's next flip) - 1.
   """
   with matplotlib.rc_context(figures.STYLE):
-    figure = mpl_figure.Figure((11, 3.7), layout="constrained")
+    figure = mpl_figure.Figure((11, 4.1), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     shown = lengths <= 40
     for look, (name, curve) in zip(
@@ -51,7 +51,6 @@ def draw(
     left.set_xlabel("flips")
     left.set_ylabel("p(random)")
     left.set_ylim(-0.02, 1.02)
-    left.legend()
     value, low, high = advantage
     middle.fill_between(
       lengths, low, high, color=curves.BLUE, alpha=0.15, lw=0,
@@ -71,7 +70,6 @@ def draw(
     judgment.flips_axis(middle, lengths)
     middle.set_title("p(random): fair less repeated")
     middle.set_ylabel("difference")
-    middle.legend(loc="upper left")
     right.plot([-1, 1], [-1, 1], color=curves.INK, ls=curves.DASHES[2], lw=1)
     right.plot(
       *(pairs[1], pairs[0]),
@@ -87,4 +85,5 @@ def draw(
     lowest = min(0.0, *pairs[1].tolist()) if pairs.size else 0.0
     right.set_xlim(lowest - 0.03, 1.03)
     right.set_ylim(-0.03, 1.03)
+    judgment.legend(figure, left, middle)
     figures.write_png(figure, path, dpi=figures.DPI)

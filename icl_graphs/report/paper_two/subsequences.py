@@ -8,8 +8,9 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 import matplotlib
 from matplotlib import axes as mpl_axes
+from matplotlib import axis as mpl_axis
 from matplotlib import figure as mpl_figure
-from matplotlib import patches
+from matplotlib import patches, ticker
 import numpy as np
 
 from icl_graphs.analysis import simulated
@@ -68,6 +69,7 @@ def draw(
       label="as many as there can be",
     )
     axes[0].set_yscale("log")
+    _plain(axes[0].yaxis)
     axes[0].set_xticks(windows.widths)
     axes[0].set_xlabel("width of the window (flips)")
     axes[0].set_title(f"Different windows, {windows.percent}% Tails stated")
@@ -79,6 +81,7 @@ def draw(
         lw=1.5,
       )
     axes[1].set_xscale("log")
+    _plain(axes[1].xaxis)
     axes[1].set_xlabel("rank (log scale)")
     axes[1].set_title(
       f"Times each window of {windows.width} occurs,"
@@ -96,6 +99,12 @@ def draw(
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4)
     figures.write_png(figure, path, dpi=figures.DPI)
+
+
+def _plain(axis: mpl_axis.Axis) -> None:
+  """Powers of ten written out: formulas are off."""
+  axis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{x:,.0f}"))
+  axis.set_minor_formatter(ticker.NullFormatter())
 
 
 def chains(
@@ -167,8 +176,8 @@ def _arrow(axis, start, end, chance, colour):
     "alpha": 0.8,
   }
   if np.allclose(start, end):
-    outwards = 0.42 * start
-    across = 0.2 * np.array([-start[1], start[0]])
+    outwards = 0.3 * start
+    across = 0.13 * np.array([-start[1], start[0]])
     axis.add_patch(
       patches.FancyArrowPatch(
         start + 0.4 * outwards + across,

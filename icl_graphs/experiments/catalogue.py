@@ -24,7 +24,10 @@ from icl_graphs.experiments.paper_one import (
 )
 from icl_graphs.experiments.paper_two import (
   distraction,
+  generation,
+  judgment,
   phases,
+  subsequences,
   trees,
 )
 
@@ -52,6 +55,9 @@ _PAPER_ONE: tuple[recipe.Recipe, ...] = (
   prompt_conditions.RECIPE,
 )
 _PAPER_TWO: tuple[recipe.Recipe, ...] = (
+  generation.RECIPE,
+  subsequences.RECIPE,
+  judgment.RECIPE,
   trees.RECIPE,
   distraction.RECIPE,
   phases.RECIPE,

@@ -6,14 +6,12 @@ python -m launch.coins --model=FOLDER,owner/name --out=runs/models
 """
 
 import dataclasses
-import pathlib
 
 from absl import flags
 
 from icl_graphs import errors
 from icl_graphs.experiments import catalogue, coin_subject
-from icl_graphs.report import run_folder
-from launch import cores, experiments, program
+from launch import experiments, program
 
 _DEFAULT = coin_subject.Settings()
 _HELP = {
@@ -76,25 +74,8 @@ def main(_):
     return
   names = experiments.FIGURE.value or list(known)
   asked = experiments.named(known, names)
-  if not experiments.OUT.value:
-    raise errors.InputError("no folder given; try --out=runs/coins")
-  out = pathlib.Path(experiments.OUT.value)
   settings = settings_from_flags()
-  models = settings.model.split(",")
-  cores.share(models, settings.revision, experiments.CACHE_DIR.value)
-  # All are checked before the first is run.
-  subjects = [
-    coin_subject.CoinSubject(
-      dataclasses.replace(settings, model=model),
-      out if len(models) == 1 else out / experiments.folder_of(model),
-      cache_dir=experiments.CACHE_DIR.value,
-      save_seconds=experiments.SAVE_SECONDS.value,
-    )
-    for model in models
-  ]
-  for one in subjects:
-    run_folder.open_folder(one.out)
-  for one in subjects:
+  for one in experiments.subjects(coin_subject.CoinSubject, settings):
     experiments.perform(one, asked, known)
 
 

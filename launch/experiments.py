@@ -1,7 +1,8 @@
 """What programs that run experiments by name have in common."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
+import pathlib
 import re
 from typing import Any
 
@@ -11,6 +12,7 @@ from icl_graphs import errors
 from icl_graphs.experiments import recipe, reproduction, subject
 from icl_graphs.report import reproduction as page
 from icl_graphs.report import run_folder
+from launch import cores
 
 FIGURE = flags.DEFINE_list("figure", [], "Experiments, by name; see --list.")
 LIST = flags.DEFINE_bool("list", False, "Print every experiment's name.")
@@ -50,6 +52,37 @@ def named(recipes: Recipes, names: Sequence[str]) -> list[recipe.Recipe]:
 def folder_of(model: str) -> str:
   """A folder's name for a model, where there are several."""
   return re.sub(r"[^\w.-]+", "-", model).strip("-")
+
+
+def subjects(
+  kind: Callable[..., subject.Subject], settings: Any
+) -> list[subject.Subject]:
+  """The models of --model, all checked before the first is run.
+
+  Args:
+    kind: of subject, made from settings and a folder.
+    settings: whose `model` may name several, with commas.
+
+  Raises:
+    InputError: no --out, or as `kind`.
+  """
+  if not OUT.value:
+    raise errors.InputError("no folder given; try --out=runs/mine")
+  out = pathlib.Path(OUT.value)
+  models = settings.model.split(",")
+  cores.share(models, settings.revision, CACHE_DIR.value)
+  made = [
+    kind(
+      dataclasses.replace(settings, model=model),
+      out if len(models) == 1 else out / folder_of(model),
+      cache_dir=CACHE_DIR.value,
+      save_seconds=SAVE_SECONDS.value,
+    )
+    for model in models
+  ]
+  for one in made:
+    run_folder.open_folder(one.out)
+  return made
 
 
 def perform(

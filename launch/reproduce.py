@@ -8,7 +8,6 @@ python -m launch.reproduce --compare=runs/a,runs/b --out=runs/both
 python -m launch.reproduce --golden --model=meta-llama/Llama-3.1-8B --out=DIR
 """
 
-import dataclasses
 import pathlib
 
 from absl import flags
@@ -21,7 +20,7 @@ from icl_graphs.experiments import (
   tracing_settings,
 )
 from icl_graphs.report import model_table, run_folder
-from launch import cores, experiments, program, settings_flags
+from launch import experiments, program, settings_flags
 
 # Half the walks of the main job: there are many experiments.
 _DEFAULT = tracing_settings.Settings(walks=128)
@@ -59,7 +58,8 @@ def main(_):
     run_folder.open_folder(out)
     _compare([pathlib.Path(folder) for folder in _COMPARE.value], out)
     return
-  subjects = _subjects(out)
+  settings = settings_flags.read(_DEFAULT, _OF_RECIPES)
+  subjects = experiments.subjects(graph_subject.GraphSubject, settings)
   for one in subjects:
     if asked:
       experiments.perform(one, asked, known)
@@ -72,26 +72,7 @@ def main(_):
 
 def _compare(folders, out):
   table, page = model_table.write(folders, out)
-  print(f"\n{table.read_text(encoding='utf-8')}\n\nReport: {page}")
-
-
-def _subjects(out):
-  """The models, all checked before the first is run."""
-  settings = settings_flags.read(_DEFAULT, _OF_RECIPES)
-  models = settings.model.split(",")
-  cores.share(models, settings.revision, experiments.CACHE_DIR.value)
-  subjects = [
-    graph_subject.GraphSubject(
-      dataclasses.replace(settings, model=model),
-      out if len(models) == 1 else out / experiments.folder_of(model),
-      cache_dir=experiments.CACHE_DIR.value,
-      save_seconds=experiments.SAVE_SECONDS.value,
-    )
-    for model in models
-  ]
-  for one in subjects:
-    run_folder.open_folder(one.out)
-  return subjects
+  print(f"\nEvery model and claim: {table}\nReport: {page}")
 
 
 if __name__ == "__main__":

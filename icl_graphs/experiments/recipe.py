@@ -105,6 +105,13 @@ class Recipe:
   run: Callable[[subject_lib.Subject, pathlib.Path], Outcome]
 
 
+def verdict(shown: bool, denied: bool) -> str:
+  """The verdict where a criterion may hold, fail, or neither."""
+  if shown:
+    return SHOWN
+  return NOT_SHOWN if denied else CANNOT_TELL
+
+
 def cannot(reason: str, *claims: tuple[str, str]) -> Outcome:
   """The outcome where a model cannot be asked at all.
 

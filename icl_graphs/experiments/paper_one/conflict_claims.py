@@ -123,12 +123,6 @@ class Evidence:
     return np.array(walk_bootstrap.mean(values, bounds=(0.0, 1.0)))
 
 
-def _verdict(shown: bool, denied: bool) -> str:
-  if shown:
-    return recipe.SHOWN
-  return recipe.NOT_SHOWN if denied else recipe.CANNOT_TELL
-
-
 def _text(stat) -> str:
   if not np.isfinite(stat[1]):
     return f"{stat[0]:.2f}"
@@ -154,7 +148,7 @@ def _before(seen):
   first = seen.stat("calendar_power", context=0)
   return recipe.Claim(
     *BEFORE,
-    _verdict(first[0] > first[5], first[0] <= first[5]),
+    recipe.verdict(first[0] > first[5], first[0] <= first[5]),
     f"{first[0]:.2f} of the variance ({_chance(first)}); components 1-2 are"
     f" {seen.stat('calendar_in_pc12', context=0)[0]:.2f} calendar.",
   )
@@ -167,7 +161,7 @@ def _dominates(seen):
   above = calendar_share[0] > calendar_share[5]
   return recipe.Claim(
     *DOMINATES,
-    _verdict(above and apart[1] > 0, not above or apart[2] < 0),
+    recipe.verdict(above and apart[1] > 0, not above or apart[2] < 0),
     f"Calendar {_text(calendar_share)} ({_chance(calendar_share)}), context"
     f" {_text(other)} ({_chance(other)}); difference {_text(apart)}. With walks"
     f" instead of pairs {_text(seen.stat('calendar_in_pc12', 'days_walks'))}"
@@ -181,7 +175,7 @@ def _place(seen):
   above = here[0] > here[5]
   return recipe.Claim(
     *PLACE,
-    _verdict(above and apart[1] > 0, not above or apart[2] < 0),
+    recipe.verdict(above and apart[1] > 0, not above or apart[2] < 0),
     f"Components 3-4: {_text(here)} ({_chance(here)}); components 1-2:"
     f" {_text(first)} ({_chance(first)}); difference {_text(apart)}. Unrelated"
     " words on the same rings, where nothing conflicts: components 3-4"
@@ -194,7 +188,7 @@ def _beyond(seen):
   above = part[0] > part[5]
   return recipe.Claim(
     *BEYOND,
-    _verdict(above and grown[1] > 0, not above or grown[2] < 0),
+    recipe.verdict(above and grown[1] > 0, not above or grown[2] < 0),
     f"Semi-partial correlation {_text(part)} ({_chance(part)}); growth since"
     f" the first word {_text(grown)}; over all layers at most"
     f" {np.nanmax(seen.stats['days']['context_unique'][:, -1, 0]):.2f}.",
@@ -210,7 +204,7 @@ def _natural(seen):
   natural = seen.behaviour("months_natural")
   return recipe.Claim(
     *NATURAL,
-    _verdict(other[1] > natural[2], other[2] < natural[1]),
+    recipe.verdict(other[1] > natural[2], other[2] < natural[1]),
     f"The follow-up's order {_text(other)}, calendar {_text(natural)}; the"
     f" clearest orders {_text(seen.behaviour('months'))}.",
   )

@@ -157,23 +157,17 @@ def _claims(found, reader, left):
   return (
     recipe.Claim(
       *GAIN,
-      _verdict(shown, found.high < 0 or found.value <= found.null_high),
+      recipe.verdict(shown, found.high < 0 or found.value <= found.null_high),
       f"Gain {_text(found)} nats (a factor of {np.exp(found.value):.2f});"
       f" chance {found.null_low:.2f} to {found.null_high:.2f}; a reader of"
       f" observed steps 0; a reader of multi-step reach {_text(reader)}.",
     ),
     recipe.Claim(
       *BEYOND,
-      _verdict(left[1] > 0, left[2] < 0 or left[1] <= 0 <= left[2]),
+      recipe.verdict(left[1] > 0, left[2] < 0 or left[1] <= 0 <= left[2]),
       f"Coefficient {_text(left)} nats.",
     ),
   )
-
-
-def _verdict(shown, denied) -> str:
-  if shown:
-    return recipe.SHOWN
-  return recipe.NOT_SHOWN if denied else recipe.CANNOT_TELL
 
 
 def _text(stat) -> str:

@@ -163,13 +163,13 @@ def _judge(found, behaviour, report, settings):
     recipe.Claim(*FALL, _sign(fall), f"Slope {_text(fall)}."),
     recipe.Claim(
       *BOTH,
-      _verdict(below.all(), (~below).all()),
+      recipe.verdict(below.all(), (~below).all()),
       f"First graph {_text(even[0])}, second {_text(even[1])}; 2.5% limits of"
       f" chance {limit[0]:.3f} and {limit[1]:.3f}.",
     ),
     recipe.Claim(
       *MATCH,
-      _verdict(inside, not inside and np.isfinite(slopes[0]).all()),
+      recipe.verdict(inside, not inside and np.isfinite(slopes[0]).all()),
       f"Slope {_text(slopes[0])}; a Bayesian reader with decay"
       f" {reader.decay:.3f} [{reader.decay_low:.3f}, {reader.decay_high:.3f}]"
       f" per word has {_text(slopes[1])}.",
@@ -205,13 +205,7 @@ def _judge(found, behaviour, report, settings):
 
 
 def _sign(stat) -> str:
-  return _verdict(stat[2] < 0, stat[1] > 0)
-
-
-def _verdict(shown, denied) -> str:
-  if shown:
-    return recipe.SHOWN
-  return recipe.NOT_SHOWN if denied else recipe.CANNOT_TELL
+  return recipe.verdict(stat[2] < 0, stat[1] > 0)
 
 
 def _text(stat) -> str:

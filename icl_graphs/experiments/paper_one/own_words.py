@@ -29,6 +29,8 @@ MOST_NODES = 128
 # Rows of one call, the same everywhere: one program, and recipes that ask for
 # the same walks share them.
 CHUNK = 128
+# Below this no range holds two breakpoints and their margins.
+FEWEST_WORDS = 24
 # Apart from the words of a run's own walks.
 _WORD_STREAM = 0x776F7264
 
@@ -56,7 +58,16 @@ class Read(NamedTuple):
 
 
 def pool(subject: graph_subject.GraphSubject) -> Pool:
-  """The words of the subject's list that are one token each."""
+  """The words of the subject's list that are one token each.
+
+  Raises:
+    InputError: the context is too short for what these walks are read for.
+  """
+  if subject.context < FEWEST_WORDS:
+    raise errors.InputError(
+      f"{subject.context} words of context are too few for a transition; at "
+      f"least {FEWEST_WORDS} are needed (--context)"
+    )
   known = words.usable(
     subject.tokenizer, words.concept_words(subject.settings.words)
   )

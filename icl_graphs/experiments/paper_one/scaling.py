@@ -10,7 +10,6 @@ import pathlib
 import numpy as np
 import xarray as xr
 
-from icl_graphs import errors
 from icl_graphs.experiments import graph_subject, recipe
 from icl_graphs.experiments.paper_one import (
   estimates,
@@ -21,8 +20,6 @@ from icl_graphs.experiments.paper_one import (
 from icl_graphs.report.paper_one import drawing
 from icl_graphs.report.paper_one import scaling as figures
 
-# Below this no range holds two breakpoints and their margins.
-FEWEST_WORDS = 24
 _HEADER = (
   *("graph", "nodes", "range of t", "breakpoint", "replicates that bend"),
   *("determined", "slope before, after (per decade)", "curvature"),
@@ -34,11 +31,6 @@ def run(
   subject: graph_subject.GraphSubject, folder: pathlib.Path
 ) -> recipe.Outcome:
   """Reads walks over graphs of growing size and fits power laws."""
-  if subject.context < FEWEST_WORDS:
-    raise errors.InputError(
-      f"{subject.context} words of context are too few for a transition; at "
-      f"least {FEWEST_WORDS} are needed (--context)"
-    )
   pool = own_words.pool(subject)
   specs, notes = growth.possible(subject, pool)
   ones = {

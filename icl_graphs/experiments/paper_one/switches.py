@@ -271,17 +271,19 @@ def _claims(seen, found):
   return (
     recipe.Claim(
       *CONVERGES,
-      _verdict(energy[2] < 0 and mass[1] > 0, energy[1] > 0 or mass[2] < 0),
+      recipe.verdict(
+        energy[2] < 0 and mass[1] > 0, energy[1] > 0 or mass[2] < 0
+      ),
       f"Energies differ by {_text(energy)}, probabilities by {_text(mass)}.",
     ),
     recipe.Claim(
       *FORGETS,
-      _verdict((gains[:, 1] > 0).all(), (gains[:, 2] < 0).any()),
+      recipe.verdict((gains[:, 1] > 0).all(), (gains[:, 2] < 0).any()),
       f"{decays}.",
     ),
     recipe.Claim(
       *SLOWER,
-      _verdict(delay[1] > 0, delay[2] < 0),
+      recipe.verdict(delay[1] > 0, delay[2] < 0),
       f"Words after the change: {_words(late['model_half_new'])}; from the"
       f" start: {_words(late['model_half_first'])}; difference {_words(delay)}."
       f" The fading reader, after the change:"
@@ -289,19 +291,13 @@ def _claims(seen, found):
     ),
     recipe.Claim(
       *GEOMETRY,
-      _verdict(lead[2] < 0, lead[1] > 0),
+      recipe.verdict(lead[2] < 0, lead[1] > 0),
       f"Words until energies cross: {_words(late['energy_crossing'])};"
       f" probabilities: {_words(late['model_crossing'])}; difference"
       f" {_words(lead)}. Earlier change: {_words(found[0]['energy_crossing'])}"
       f" and {_words(found[0]['model_crossing'])}.",
     ),
   )
-
-
-def _verdict(shown, denied) -> str:
-  if shown:
-    return recipe.SHOWN
-  return recipe.NOT_SHOWN if denied else recipe.CANNOT_TELL
 
 
 def _text(stat, digits: int = 2) -> str:

@@ -28,7 +28,6 @@ from icl_graphs.report.paper_one import transition as figures
 SPECS = ("grid:4x4", "ring:10", "hex:3x3")
 RESAMPLES = 500
 SPLITS = 200
-FEWEST_WORDS = 24
 _FEWEST_CONTEXTS = 8  # of a two-segment fit
 _HEADER = (
   *("graph", "quantity", "range of t", "breakpoint", "bends up in"),
@@ -88,11 +87,6 @@ def run(
   subject: graph_subject.GraphSubject, folder: pathlib.Path
 ) -> recipe.Outcome:
   """Reads walks by groups of words, and finds every transition."""
-  if subject.context < FEWEST_WORDS:
-    raise errors.InputError(
-      f"{subject.context} words of context are too few for a transition; at "
-      f"least {FEWEST_WORDS} are needed (--context)"
-    )
   pool = own_words.pool(subject)
   specs, notes = [], []
   for spec in SPECS:

@@ -27,6 +27,7 @@ from icl_graphs.experiments.paper_two import (
   generation,
   judgment,
   phases,
+  selection,
   subsequences,
   trees,
 )
@@ -55,6 +56,7 @@ _PAPER_ONE: tuple[recipe.Recipe, ...] = (
   prompt_conditions.RECIPE,
 )
 _PAPER_TWO: tuple[recipe.Recipe, ...] = (
+  selection.RECIPE,
   generation.RECIPE,
   subsequences.RECIPE,
   judgment.RECIPE,

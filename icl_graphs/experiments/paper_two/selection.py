@@ -21,8 +21,8 @@ _CLAIM = (
 )
 _CRITERION = (
   "the slope of the log-odds of the concept, from n50 to n99, exceeds that of"
-  " an observer who averages over a fair coin and all repeated words of up to 20"
-  " flips, measured in the same way (about ln 2 = .693 nats per flip); 95%"
+  " an observer who averages over a fair coin and all repeated words of up to"
+  " 20 flips, measured in the same way (about ln 2 = .693 nats per flip); 95%"
   " interval of the mean difference over concepts above 0"
 )
 

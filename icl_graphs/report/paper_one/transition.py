@@ -107,6 +107,16 @@ def _energy(axis: mpl_axes.Axes, one, window: int) -> None:
       found.contexts, found.control, color=look.colour, ls=look.dashes,
       marker=look.marker, ms=4, lw=1.3, label="random weights",
     )  # fmt: skip
+  else:
+    axis.text(
+      *(0.5, 0.5),
+      f"not measured: some word is always\nmissing from {window} words of a group",
+      transform=axis.transAxes,
+      ha="center",
+      va="center",
+      fontsize=8,
+      color=curves.INK,
+    )
   axis.axhline(
     found.level, color=curves.INK, lw=0.8, ls=(0, (2, 3)), label="no structure"
   )

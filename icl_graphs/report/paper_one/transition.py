@@ -110,7 +110,8 @@ def _energy(axis: mpl_axes.Axes, one, window: int) -> None:
   else:
     axis.text(
       *(0.5, 0.5),
-      f"not measured: some word is always\nmissing from {window} words of a group",
+      "too few contexts in which every group of walks\n"
+      f"holds every word in its last {window}",
       transform=axis.transAxes,
       ha="center",
       va="center",

@@ -6,12 +6,10 @@ products use all cores, and its parameters should be there once.
 """
 
 from collections.abc import Iterable
-import os
 import pathlib
 
-import jax
-
 from icl_graphs import errors
+from icl_graphs.engine import parallel
 from icl_graphs.models import hub, weight_files
 
 # Bytes of weights up to which every core has a copy.
@@ -25,8 +23,7 @@ def share(
 ) -> None:
   """Makes every core a device if all models are small.
 
-  To be called before jax looks for devices. What XLA_FLAGS or
-  JAX_NUM_CPU_DEVICES say already stays as it is; accelerators are not touched.
+  To be called before jax looks for devices; see `parallel.one_device_per_core`.
 
   Args:
     models: folders, hub ids or bundled:NAME; downloaded if need be.
@@ -35,8 +32,6 @@ def share(
   Raises:
     InputError: a model that cannot be found.
   """
-  if _asked():
-    return
   for model in models:
     folder = hub.resolve(model, revision=revision, cache_dir=cache_dir)
     try:
@@ -46,11 +41,4 @@ def share(
       return
     if size > _SMALL:
       return
-  jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
-
-
-def _asked() -> bool:
-  flags = os.environ.get("XLA_FLAGS", "")
-  return (
-    "host_platform_device_count" in flags or "JAX_NUM_CPU_DEVICES" in os.environ
-  )
+  parallel.one_device_per_core()

@@ -251,6 +251,23 @@ def fetch(tree: Any) -> Any:
   return jax.tree.map(whole, tree)
 
 
+def one_device_per_core() -> None:
+  """Makes every core of this machine's CPU a device, each with its own walks.
+
+  XLA runs the many small products of a small model on one core. To be called
+  before jax looks for devices. What XLA_FLAGS or JAX_NUM_CPU_DEVICES say stays
+  as it is; accelerators are not touched.
+
+  Raises:
+    RuntimeError: devices are in use already.
+  """
+  flags = os.environ.get("XLA_FLAGS", "")
+  if "host_platform_device_count" in flags:
+    return
+  if "JAX_NUM_CPU_DEVICES" not in os.environ:
+    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+
+
 def local_devices(count: int | None = None) -> list[jax.Device]:
   """The first `count` devices of this host (default all).
 

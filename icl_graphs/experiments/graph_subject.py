@@ -6,7 +6,6 @@ from typing import Any
 
 import xarray as xr
 
-from icl_graphs.analysis import measurements
 from icl_graphs.engine import forward, observations, run
 from icl_graphs.experiments import graph_tracing, subject, tracing_settings
 from icl_graphs.report import run_folder
@@ -49,20 +48,19 @@ class GraphSubject(subject.Subject):
     self.context = next(iter(self.prepared.plans.values())).words
     self.report_layer = self.prepared.report_layer
     self.report_window = self.prepared.report_window
-    self._cache_dir = cache_dir
 
   def prepare(self, spec: str, **changes: Any) -> tracing_settings.Prepared:
     """Checked settings of one graph.
 
     Args:
       spec: of the graph.
-      changes: to any other of the settings.
+      changes: to any other of the settings, except those of the model.
 
     Raises:
       InputError: as `tracing_settings.prepare`.
     """
     settings = dataclasses.replace(self.settings, graphs=(spec,), **changes)
-    return tracing_settings.prepare(settings, self._cache_dir)
+    return tracing_settings.prepare(settings, model=self.model)
 
   def plan(
     self, spec: str, **changes: Any
@@ -108,14 +106,7 @@ class GraphSubject(subject.Subject):
       "random_weights": int(self.random_weights),
       "report_window": prepared.report_window,
     }
-    derived = measurements.derive(
-      raw,
-      report_layer=prepared.report_layer,
-      count_floor=settings.count_floor,
-      resamples=settings.resamples,
-      permutations=settings.resamples,
-      seed=settings.seed,
-    )
+    derived = graph_tracing.derive(prepared, raw)
     run_folder.write_measurements(path, {"trace": derived})
     unfinished.unlink()
     return derived

@@ -53,17 +53,20 @@ def observe(
   if not hosts.first():
     return None
   return xr.DataTree.from_dict(
-    {
-      name: measurements.derive(
-        raw,
-        report_layer=prepared.report_layer,
-        count_floor=settings.count_floor,
-        resamples=settings.resamples,
-        permutations=settings.resamples,
-        seed=settings.seed,
-      )
-      for name, raw in observed.items()
-    }
+    {name: derive(prepared, raw) for name, raw in observed.items()}
+  )
+
+
+def derive(prepared: Prepared, raw: xr.Dataset) -> xr.Dataset:
+  """Every measurement of one graph's observations, as the settings ask."""
+  settings = prepared.settings
+  return measurements.derive(
+    raw,
+    report_layer=prepared.report_layer,
+    count_floor=settings.count_floor,
+    resamples=settings.resamples,
+    permutations=settings.resamples,
+    seed=settings.seed,
   )
 
 

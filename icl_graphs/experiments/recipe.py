@@ -105,6 +105,14 @@ class Recipe:
   run: Callable[[subject_lib.Subject, pathlib.Path], Outcome]
 
 
+def captioned(captions: Mapping[str, str]) -> tuple[Figure, ...]:
+  """Figures by file; a caption's first sentence is for those who cannot see."""
+  return tuple(
+    Figure(file, caption, caption.split(". ")[0] + ".")
+    for file, caption in captions.items()
+  )
+
+
 def verdict(shown: bool, denied: bool) -> str:
   """The verdict where a criterion may hold, fail, or neither."""
   if shown:

@@ -81,13 +81,17 @@ class Prepared:
 
 
 def prepare(
-  settings: Settings, cache_dir: pathlib.Path | None = None
+  settings: Settings,
+  cache_dir: pathlib.Path | None = None,
+  model: opened.Opened | None = None,
 ) -> Prepared:
   """Checks every setting before anything expensive.
 
   Args:
     settings: of the run.
     cache_dir: where models of the hub live; by default the hub's usual cache.
+    model: the one of the settings, where it is open already and what they left
+      open about devices is filled in.
 
   Raises:
     InputError: a graph, word, length or model that cannot be used.

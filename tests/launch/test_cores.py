@@ -2,6 +2,7 @@
 
 import os
 
+import jax
 import pytest
 
 from icl_graphs import errors
@@ -15,7 +16,7 @@ CORES = len(os.sched_getaffinity(0))
 def asked(monkeypatch):
   """Devices asked for; tests have theirs already."""
   found = {}
-  monkeypatch.setattr(cores.jax.config, "update", found.__setitem__)
+  monkeypatch.setattr(jax.config, "update", found.__setitem__)
   monkeypatch.delenv("XLA_FLAGS", raising=False)
   monkeypatch.delenv("JAX_NUM_CPU_DEVICES", raising=False)
   return found

@@ -27,3 +27,9 @@ def text(stats: Sequence[float]) -> str:
   if not np.isfinite(value):
     return "none"
   return f"{wording.number(value)} {wording.interval(low, high)}".strip()
+
+
+def fixed(stats: Sequence[float], digits: int = 2) -> str:
+  """The same with a fixed number of decimals."""
+  value, low, high = (f"{float(each):.{digits}f}" for each in stats[:3])
+  return f"{value} [{low}, {high}]"

@@ -16,8 +16,11 @@ import xarray as xr
 from icl_graphs.analysis import unwalked
 from icl_graphs.engine import forward
 from icl_graphs.experiments import recipe
+from icl_graphs.experiments.paper_one import estimates
 from icl_graphs.report.paper_one import held_out_edges as figures
 from icl_graphs.tasks import graph_edits, mixed_walks, prompts, walks
+
+_text = estimates.fixed
 
 SPEC, HELD = "grid:4x4", 3
 STATS = ("value", "low", "high", "null", "null_low", "null_high")
@@ -168,10 +171,6 @@ def _claims(found, reader, left):
       f"Coefficient {_text(left)} nats.",
     ),
   )
-
-
-def _text(stat) -> str:
-  return f"{stat[0]:.2f} [{stat[1]:.2f}, {stat[2]:.2f}]"
 
 
 def _entry(stat) -> dict[str, float | None]:

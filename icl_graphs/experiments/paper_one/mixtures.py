@@ -12,11 +12,13 @@ import xarray as xr
 
 from icl_graphs.analysis import nulls, two_graphs
 from icl_graphs.experiments import recipe
-from icl_graphs.experiments.paper_one import readings, rivals
+from icl_graphs.experiments.paper_one import estimates, readings, rivals
 from icl_graphs.probes import class_sums
 from icl_graphs.report.paper_one import two_graphs as figures
 from icl_graphs.tasks import mixed_walks
 from icl_graphs.theory import two_graph_bayes
+
+_text = estimates.fixed
 
 SPEC, SHARES = "grid:4x4", (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 SHORTEST, CONTEXTS, WINDOW = 20, 6, 50
@@ -206,10 +208,6 @@ def _judge(found, behaviour, report, settings):
 
 def _sign(stat) -> str:
   return recipe.verdict(stat[2] < 0, stat[1] > 0)
-
-
-def _text(stat) -> str:
-  return f"{stat[0]:.2f} [{stat[1]:.2f}, {stat[2]:.2f}]"
 
 
 def _entry(stat, null=None, limits=None) -> dict[str, float | None]:

@@ -7,7 +7,10 @@ import xarray as xr
 
 from icl_graphs.analysis import moved, walk_bootstrap
 from icl_graphs.experiments import recipe
+from icl_graphs.experiments.paper_one import estimates
 from icl_graphs.report import wording
+
+_text = estimates.fixed
 
 NEARLY_ALL, HARDLY = 0.8, 0.2
 PATCHING = (
@@ -35,10 +38,7 @@ def outcome(
   return recipe.Outcome(
     claims=(_patching(measured), _steering(measured)),
     numbers=_numbers(measured),
-    figures=tuple(
-      recipe.Figure(file, caption, caption.split(". ")[0] + ".")
-      for file, caption in captions.items()
-    ),
+    figures=recipe.captioned(captions),
     tables=(_patch_table(measured), _steer_table(measured)),
     measurements=measured,
     notes=_notes(measured),
@@ -132,11 +132,6 @@ def _steering(measured: xr.Dataset) -> recipe.Claim:
     f"{_text(gaps[0])} nats), a random vector {_text(share[:, 2])} "
     f"({_text(gaps[1])} nats).",
   )
-
-
-def _text(estimate) -> str:
-  value, low, high = estimate
-  return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _entry(stats) -> dict[str, float]:

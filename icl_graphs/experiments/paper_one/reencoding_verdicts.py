@@ -7,9 +7,12 @@ import xarray as xr
 
 from icl_graphs.analysis import walk_bootstrap
 from icl_graphs.experiments import recipe
+from icl_graphs.experiments.paper_one import estimates
 from icl_graphs.experiments.paper_one import reencoding_conditions as kinds
 from icl_graphs.report import wording
 from icl_graphs.report.paper_one import reencoding as figures
+
+_text = estimates.fixed
 
 FEWEST = 30  # walks, to say anything
 TIMES = 2.0
@@ -39,10 +42,7 @@ def outcome(
   return recipe.Outcome(
     claims=(_recipe(measured), _plane(measured)),
     numbers=_numbers(measured),
-    figures=tuple(
-      recipe.Figure(file, caption, caption.split(". ")[0] + ".")
-      for file, caption in captions.items()
-    ),
+    figures=recipe.captioned(captions),
     tables=(_table(measured), _strata(measured)),
     measurements=measured,
     notes=_notes(measured),
@@ -119,11 +119,6 @@ def _plane(measured: xr.Dataset) -> recipe.Claim:
     f"Hit@1 on new neighbours {without} without the unembedding term, "
     f"{with_it} with it; paired differences: {text}.",
   )
-
-
-def _text(estimate) -> str:
-  value, low, high = estimate
-  return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _numbers(measured: xr.Dataset) -> dict:

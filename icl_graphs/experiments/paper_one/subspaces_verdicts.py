@@ -7,8 +7,11 @@ import xarray as xr
 
 from icl_graphs.analysis import subspaces, walk_bootstrap
 from icl_graphs.experiments import recipe
+from icl_graphs.experiments.paper_one import estimates
 from icl_graphs.experiments.paper_one import subspaces_conditions as kinds
 from icl_graphs.report.paper_one import subspaces as figures
+
+_text = estimates.fixed
 
 MOST, LITTLE = 0.8, 0.2
 PLANE = (
@@ -40,10 +43,7 @@ def outcome(
   return recipe.Outcome(
     claims=(_plane(measured), _span(measured), _alone(measured)),
     numbers=_numbers(measured),
-    figures=tuple(
-      recipe.Figure(file, caption, caption.split(". ")[0] + ".")
-      for file, caption in captions.items()
-    ),
+    figures=recipe.captioned(captions),
     tables=tuple(_table(measured, e) for e in (kinds.ONE, kinds.ONWARDS)),
     measurements=measured,
     notes=_notes(measured),
@@ -139,11 +139,6 @@ def _alone(measured: xr.Dataset) -> recipe.Claim:
     f"Share of accuracy_restricted above chance that is left: {_text(span)}; "
     f"with the graph plane alone {_text(plane)}; with nothing, 0.",
   )
-
-
-def _text(estimate) -> str:
-  value, low, high = (float(part) for part in estimate)
-  return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _entry(estimate, null) -> dict[str, float]:

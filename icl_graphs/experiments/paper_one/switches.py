@@ -13,10 +13,12 @@ import xarray as xr
 
 from icl_graphs.analysis import two_graphs
 from icl_graphs.experiments import recipe
-from icl_graphs.experiments.paper_one import readings, rivals
+from icl_graphs.experiments.paper_one import estimates, readings, rivals
 from icl_graphs.report.paper_one import switches as figures
 from icl_graphs.tasks import mixed_walks
 from icl_graphs.theory import two_graph_bayes
+
+_text = estimates.fixed
 
 SPEC, WINDOW, SMOOTH = "grid:4x4", 20, 8
 # The change comes after this share of the context.
@@ -298,11 +300,6 @@ def _claims(seen, found):
       f" and {_words(found[0]['model_crossing'])}.",
     ),
   )
-
-
-def _text(stat, digits: int = 2) -> str:
-  value, low, high = (f"{x:.{digits}f}" for x in stat)
-  return f"{value} [{low}, {high}]"
 
 
 def _words(stat) -> str:

@@ -14,7 +14,6 @@ those of the recipe `heads`: accuracies over context and class sums. Rows:
 import contextlib
 import dataclasses
 import functools
-import os
 import pathlib
 import random
 import tempfile
@@ -25,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from icl_graphs import errors
-from icl_graphs.engine import forward, rows
+from icl_graphs.engine import forward, parallel, rows
 from icl_graphs.experiments import graph_subject, tracing_settings
 from icl_graphs.experiments.paper_one import heads as recipe
 from icl_graphs.experiments.paper_one import heads_conditions as kinds
@@ -76,7 +75,9 @@ def measure(
       asked.
     AssertionError: rivals differ.
   """
-  _one_device_per_core()
+  # Too late where devices are in use already: then with those there are.
+  with contextlib.suppress(RuntimeError):
+    parallel.one_device_per_core()
   with contextlib.ExitStack() as stack:
     out = stack.enter_context(tempfile.TemporaryDirectory())
     subject = graph_subject.GraphSubject(
@@ -144,15 +145,6 @@ def _measure(settings, job, other) -> timing.Result:
       f"accuracies differ by at most {difference:.1e}",
     ],
   )
-
-
-def _one_device_per_core() -> None:
-  """Lets both halves of a batch of walks run at the same time on a CPU."""
-  if "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
-    return
-  # Too late where devices are in use already: then with those there are.
-  with contextlib.suppress(RuntimeError):
-    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
 
 
 class _Job:

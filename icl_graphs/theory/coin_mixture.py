@@ -70,7 +70,8 @@ def next_tails(flips: Flips) -> Curve:
   lengths = np.arange(1, LONGEST_WORD + 1)[:, None]
   # A word of length l, if it is not over, says what comes after k flips.
   spoken = np.maximum(count - lengths, 0)
-  said = np.concatenate([flips, flips[..., :1] * 0], axis=-1)[..., spoken]
+  unread = np.zeros((*flips.shape[:-1], 1), flips.dtype)
+  said = np.concatenate([flips, unread], axis=-1)[..., spoken]
   fits = alive & ((count < lengths) | (said == 1))
   after = _evidence(_summed(_terms(fits, ahead=1)))
   return 0.5 * np.exp(after - log_evidence(flips))

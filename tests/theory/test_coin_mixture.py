@@ -85,6 +85,18 @@ def test_probabilities_of_all_strings_sum_to_one():
   np.testing.assert_allclose(np.log(chained).sum(axis=1), logs[:, -1])
 
 
+def test_before_the_first_flip_all_is_as_the_prior_says():
+  for none in ([], np.empty((0,), np.int64), np.empty((2, 0), np.int64)):
+    shape = (*np.shape(none)[:-1], 1)
+    for curve, wanted in (
+      (coin_mixture.next_tails(none), 0.5),
+      (coin_mixture.not_random(none), 0.25),
+      (coin_mixture.log_probability(none), 0.0),
+      (coin_mixture.window_tails(none), 0.75),
+    ):
+      np.testing.assert_allclose(curve, np.full(shape, wanted), atol=1e-12)
+
+
 def test_long_sequences_do_not_overflow():
   long = coin_mixture.not_random(coins.repeated("01", 5000))
   assert np.isfinite(long).all() and long[-1] == 1

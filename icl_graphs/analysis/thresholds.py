@@ -176,24 +176,31 @@ def evidence_slope(
   """Least-squares slope of the log-odds, in nats per flip, as a curve rises.
 
   From n50 to n99, or to where the log-odds reach `clip`, which is left out:
-  beyond, rounding and a model's floor decide. NaN with fewer than two points.
-  Compare `IDEAL_SLOPE`: a steep curve alone is what plain averaging of
-  hypotheses gives as well.
+  beyond, rounding and a model's floor decide. Where fewer than two points lie
+  between, a curve that reaches the clip is steeper than can be fitted: the
+  slope from the last point before n50 to the first at the clip, both clipped,
+  is what it has at least. NaN where a curve does not settle, or settles too
+  late to tell. Compare `IDEAL_SLOPE`: a steep curve alone is what plain
+  averaging of hypotheses gives as well.
   """
   curves, lengths = _checked(curves, lengths)
   odds = concepts.log_odds(curves, clip)
   place = np.arange(len(lengths))[None]
   start = _first(curves, 0.5)[:, None]
   high = (odds >= clip) & (place >= start)
-  stop = np.where(high.any(axis=1), high.argmax(axis=1), len(lengths))
-  stop = np.minimum(stop, _first(curves, 0.99) + 1)[:, None]
+  reached = np.where(high.any(axis=1), high.argmax(axis=1), len(lengths))
+  stop = np.minimum(reached, _first(curves, 0.99) + 1)[:, None]
   used = (place >= start) & (place < stop) & np.isfinite(odds)
   count = used.sum(axis=1)
   with np.errstate(divide="ignore", invalid="ignore"):
     middle = (used * lengths).sum(axis=1) / count
     apart = np.where(used, lengths - middle[:, None], 0)
     slope = (apart * np.where(used, odds, 0)).sum(axis=1) / (apart**2).sum(1)
-  return np.where(count >= 2, slope, np.nan)
+    ends = np.clip([start[:, 0] - 1, reached], 0, len(lengths) - 1)
+    low, top = odds[np.arange(len(odds)), ends]
+    least = (top - low) / np.diff(lengths[ends], axis=0)[0]
+  reaches = (reached < len(lengths)) & (start[:, 0] > 0)
+  return np.where(count >= 2, slope, np.where(reaches, least, np.nan))
 
 
 def estimate(

@@ -137,8 +137,19 @@ def test_evidence_slope_is_that_of_the_log_odds():
   lengths = np.arange(40.0)
   curve = special.expit(0.4 * (lengths - 12.3))[None]
   assert thresholds.evidence_slope(curve, lengths)[0] == pytest.approx(0.4)
-  step = (lengths > 12).astype(float)[None]
-  assert np.isnan(thresholds.evidence_slope(step, lengths)[0])
+
+
+def test_rises_too_steep_to_fit_have_at_least_their_slope():
+  lengths = np.arange(40.0)
+  step = (lengths > 12).astype(float)
+  # One point between, and settled from the start, never, or at the very end.
+  between = special.expit(np.select([lengths < 12, lengths < 13], [-1, 2], 6))
+  always, never, late = (lengths >= start for start in (0, 99, 39))
+  slow = 0.2 + 0.4 * late
+  found = thresholds.evidence_slope(
+    np.stack([step, between, always, never, late, slow]).astype(float), lengths
+  )
+  np.testing.assert_allclose(found, [8, 2.5, np.nan, np.nan, 8, np.nan])
 
 
 def test_intervals_cover_the_mean_curve_s_threshold():

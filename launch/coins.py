@@ -75,7 +75,10 @@ def main(_):
   names = experiments.FIGURE.value or list(known)
   asked = experiments.named(known, names)
   settings = settings_from_flags()
-  for one in experiments.subjects(coin_subject.CoinSubject, settings):
+  (subjects,) = experiments.subjects(
+    (coin_subject.CoinSubject, settings, ""),
+  )
+  for one in subjects:
     experiments.perform(one, asked, known)
 
 

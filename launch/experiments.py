@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 import dataclasses
+import itertools
 import pathlib
 import re
 from typing import Any
@@ -55,32 +56,39 @@ def folder_of(model: str) -> str:
 
 
 def subjects(
-  kind: Callable[..., subject.Subject], settings: Any
-) -> list[subject.Subject]:
-  """The models of --model, all checked before the first is run.
+  *kinds: tuple[Callable[..., subject.Subject], Any, str],
+) -> list[list[subject.Subject]]:
+  """The models of every kind of subject, all checked before the first is run.
 
   Args:
-    kind: of subject, made from settings and a folder.
-    settings: whose `model` may name several, with commas.
+    kinds: (made from settings and a folder; settings, whose `model` may name
+      several with commas; folder within that of a model, or "").
+
+  Returns:
+    One list per kind.
 
   Raises:
-    InputError: no --out, or as `kind`.
+    InputError: no --out, or as the kinds.
   """
   if not OUT.value:
     raise errors.InputError("no folder given; try --out=runs/mine")
   out = pathlib.Path(OUT.value)
-  models = settings.model.split(",")
-  cores.share(models, settings.revision, CACHE_DIR.value)
+  models = [settings.model.split(",") for _, settings, _ in kinds]
+  every = [model for some in models for model in some]
+  cores.share(every, kinds[0][1].revision, CACHE_DIR.value)
   made = [
-    kind(
-      dataclasses.replace(settings, model=model),
-      out if len(models) == 1 else out / folder_of(model),
-      cache_dir=CACHE_DIR.value,
-      save_seconds=SAVE_SECONDS.value,
-    )
-    for model in models
+    [
+      kind(
+        dataclasses.replace(settings, model=model),
+        (out if len(some) == 1 else out / folder_of(model)) / folder,
+        cache_dir=CACHE_DIR.value,
+        save_seconds=SAVE_SECONDS.value,
+      )
+      for model in some
+    ]
+    for (kind, settings, folder), some in zip(kinds, models, strict=True)
   ]
-  for one in made:
+  for one in itertools.chain.from_iterable(made):
     run_folder.open_folder(one.out)
   return made
 

@@ -1,22 +1,32 @@
-"""Runs the experiments of paper one on any model and says what holds.
+"""Runs the experiments of both papers on any model and says what holds.
 
 python -m launch.reproduce --list
-python -m launch.reproduce --figure=emergence --out=runs/paper
-python -m launch.reproduce --all --out=runs/paper
+python -m launch.reproduce --figure=emergence,judgment --out=runs/papers
+python -m launch.reproduce --all --out=runs/papers
+python -m launch.reproduce --all --paper=one --out=runs/papers
 python -m launch.reproduce --all --model=FOLDER,owner/name --out=runs/models
 python -m launch.reproduce --compare=runs/a,runs/b --out=runs/both
 python -m launch.reproduce --golden --model=meta-llama/Llama-3.1-8B --out=DIR
+
+Those of paper two have a page of their own, in the folder `coins`; their other
+settings are flags of `launch.coins`.
 """
 
+from collections.abc import Mapping
+import dataclasses
 import pathlib
+from typing import NamedTuple
 
 from absl import flags
 
 from icl_graphs import errors
 from icl_graphs.experiments import (
   catalogue,
+  coin_subject,
   golden,
   graph_subject,
+  recipe,
+  subject,
   tracing_settings,
 )
 from icl_graphs.report import model_table, run_folder
@@ -31,8 +41,25 @@ _OF_RECIPES = (
   "random_weights_control",
 )
 
+
+class _Paper(NamedTuple):
+  """Experiments, what they ask, and the folder of their page in --out."""
+
+  recipes: Mapping[str, recipe.Recipe]
+  kind: type[subject.Subject]
+  folder: str
+
+
+_PAPERS = {
+  "one": _Paper(catalogue.PAPER_ONE, graph_subject.GraphSubject, ""),
+  "two": _Paper(catalogue.PAPER_TWO, coin_subject.CoinSubject, "coins"),
+}
+
 settings_flags.define(_DEFAULT, _OF_RECIPES)
 _ALL = flags.DEFINE_bool("all", False, "Every experiment.")
+_PAPER = flags.DEFINE_multi_enum(
+  "paper", ["one"], list(_PAPERS), "With --all: of which papers."
+)
 _GOLDEN = flags.DEFINE_bool(
   "golden", False, "Hold a run of Llama-3.1-8B against published numbers."
 )
@@ -41,14 +68,30 @@ _COMPARE = flags.DEFINE_list(
 )
 
 
+def _coin_settings(settings) -> coin_subject.Settings:
+  """What both kinds of settings share, as asked for paper one."""
+  default = coin_subject.Settings()
+  names = {field.name for field in dataclasses.fields(settings)}
+  changes = {
+    field.name: getattr(settings, field.name)
+    for field in dataclasses.fields(default)
+    if field.name in names
+  }
+  if not flags.FLAGS["model"].present:
+    changes["model"] = default.model
+  return dataclasses.replace(default, **changes)
+
+
 def main(_):
-  known = catalogue.PAPER_ONE
+  every = catalogue.PAPER_ONE | catalogue.PAPER_TWO
   if experiments.LIST.value:
-    print(experiments.listed(known))
+    print(experiments.listed(every))
     return
-  asked = experiments.named(known, experiments.FIGURE.value)
+  asked = experiments.named(every, experiments.FIGURE.value)
   if _ALL.value:
-    asked = list(known.values())
+    asked = [
+      one for name in _PAPER.value for one in _PAPERS[name].recipes.values()
+    ]
   if not (asked or _GOLDEN.value or _COMPARE.value):
     raise errors.InputError("nothing asked; try --all, --figure=NAME or --list")
   if not experiments.OUT.value:
@@ -58,16 +101,32 @@ def main(_):
     run_folder.open_folder(out)
     _compare([pathlib.Path(folder) for folder in _COMPARE.value], out)
     return
+  _run(asked, out)
+
+
+def _run(asked, out):
   settings = settings_flags.read(_DEFAULT, _OF_RECIPES)
-  subjects = experiments.subjects(graph_subject.GraphSubject, settings)
-  for one in subjects:
-    if asked:
-      experiments.perform(one, asked, known)
-    if _GOLDEN.value:
-      golden.run(one, one.out)
-      print((one.out / golden.MARKDOWN).read_text(encoding="utf-8"))
-  if asked and len(subjects) > 1:
-    _compare([one.out for one in subjects], out)
+  of = {
+    name: [one for one in asked if one.name in paper.recipes]
+    for name, paper in _PAPERS.items()
+  }
+  if not of["two"]:
+    del of["two"]
+  if not (of["one"] or _GOLDEN.value):
+    del of["one"]
+  wanted = {"one": settings, "two": _coin_settings(settings)}
+  subjects = experiments.subjects(
+    *((_PAPERS[name].kind, wanted[name], _PAPERS[name].folder) for name in of)
+  )
+  for name, some in zip(of, subjects, strict=True):
+    for one in some:
+      if of[name]:
+        experiments.perform(one, of[name], _PAPERS[name].recipes)
+      if name == "one" and _GOLDEN.value:
+        golden.run(one, one.out)
+        print((one.out / golden.MARKDOWN).read_text(encoding="utf-8"))
+    if of[name] and len(some) > 1:
+      _compare([one.out for one in some], out / _PAPERS[name].folder)
 
 
 def _compare(folders, out):

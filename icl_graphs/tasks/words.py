@@ -170,8 +170,17 @@ def check_literal(
 def encode(
   tokenizer: transformers.PreTrainedTokenizerBase, text: str
 ) -> list[int]:
-  """Ids of text that starts with a space: no special tokens, no bare marker."""
-  ids = tokenizer.encode(text, add_special_tokens=False)
+  """Ids of text that starts with a space: no special tokens, no bare marker.
+
+  Raises:
+    InputError: a tokenizer that cannot write the text at all.
+  """
+  try:
+    ids = tokenizer.encode(text, add_special_tokens=False)
+  except Exception as error:  # The library raises nothing narrower.
+    raise errors.InputError(
+      f"the tokenizer cannot write {text!r}: {error}"
+    ) from error
   if len(ids) > 1 and not tokenizer.decode(ids[:1]).strip():
     return ids[1:]
   return ids
@@ -180,7 +189,10 @@ def encode(
 def _single_id(
   tokenizer: transformers.PreTrainedTokenizerBase, word: str
 ) -> int | None:
-  ids = encode(tokenizer, f" {word} {word}")
+  try:
+    ids = encode(tokenizer, f" {word} {word}")
+  except errors.InputError:
+    return None
   if len(ids) != 2 or ids[0] != ids[1]:
     return None
   if encode(tokenizer, f" {word}") != ids[:1]:
@@ -201,8 +213,7 @@ def _offender_message(
     " space for this tokenizer:"
   ]
   for word in offenders:
-    pieces = tokenizer.convert_ids_to_tokens(encode(tokenizer, f" {word}"))
-    lines.append(f"  {word!r} -> {' + '.join(map(repr, pieces))}")
+    lines.append(f"  {word!r} -> {_pieces(tokenizer, word)}")
   offered = _replacements(tokenizer, words, offenders)
   if not offered:
     lines.append("No packaged word list has an unused word that is.")
@@ -215,6 +226,14 @@ def _offender_message(
     else "Give your own text file, one word per line."
   )
   return "\n".join(lines)
+
+
+def _pieces(tokenizer: transformers.PreTrainedTokenizerBase, word: str) -> str:
+  try:
+    ids = encode(tokenizer, f" {word}")
+  except errors.InputError:
+    return "not in the vocabulary"
+  return " + ".join(map(repr, tokenizer.convert_ids_to_tokens(ids)))
 
 
 def _replacements(

@@ -73,7 +73,10 @@ def test_list_names_every_experiment():
   done = launch("reproduce", "--list")
   assert done.returncode == 0, done.stderr
   lines = done.stdout.splitlines()
-  assert [line.split()[0] for line in lines] == list(catalogue.PAPER_ONE)
+  assert [line.split()[0] for line in lines] == [
+    *catalogue.PAPER_ONE,
+    *catalogue.PAPER_TWO,
+  ]
 
 
 @pytest.mark.parametrize(

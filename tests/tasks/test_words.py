@@ -8,6 +8,7 @@ import transformers
 
 from icl_graphs import errors
 from icl_graphs.tasks import words
+from icl_graphs.training import coin_tokenizer
 
 PAPER_30 = (
   "apple bird car egg house milk plane opera box sand sun mango rock math code"
@@ -160,6 +161,13 @@ def test_special_and_shared_tokens_are_refused(tokenizer):
     words.single_token_ids(tokenizer, ["apple", special])
   with pytest.raises(errors.InputError, match="same token id"):
     words.single_token_ids(tokenizer, ["apple", "apple"])
+
+
+def test_a_vocabulary_without_the_words_is_an_input_error(tmp_path):
+  coin_tokenizer.save(tmp_path, 64)
+  of_coins = transformers.AutoTokenizer.from_pretrained(tmp_path)
+  with pytest.raises(errors.InputError, match="1 of 2.*\n.*not in the voc"):
+    words.single_token_ids(of_coins, ["Heads", "xylocarp"])
 
 
 def test_raw_sentencepiece_prefix_is_ignored(shared):

@@ -114,7 +114,7 @@ def run(
   }
   return recipe.Outcome(
     (_judged(found),),
-    {f"flips less answer, {name}": one._asdict() for name, one in found.items()}
+    _numbers(found)
     | {
       f"{name}, {DRAWN} flips": float(
         scores[:, list(lengths).index(DRAWN), place].mean()
@@ -145,6 +145,16 @@ def gap(
   """P(Flips), the first score, less that of the right answer's letter."""
   right = np.take_along_axis(scores, key[:, None, None], axis=2)
   return scores[..., 0] - right[..., 0]
+
+
+def _numbers(found) -> dict[str, dict[str, float]]:
+  """Gaps with their intervals; the null is random weights."""
+  numbers = {
+    f"flips less answer, {name}": one._asdict() for name, one in found.items()
+  }
+  null = found["random weights"].value
+  numbers[f"flips less answer, {DRAWN} flips"]["null"] = null
+  return numbers
 
 
 def _judged(found) -> recipe.Claim:

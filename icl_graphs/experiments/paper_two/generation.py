@@ -41,7 +41,11 @@ def run(
   _draw(folder, found, means, values, compared)
   numbers = {
     "slope_of_mean_on_p": slope,
-    "largest_bias": float(np.abs(_biases(found, means)).max()),
+    "bias": _bias(found, means),
+    "largest_bias": {
+      "value": float(np.abs(_biases(found, means)).max()),
+      "null": _largest_by_chance(means),
+    },
     **{name: one.numbers() for name, one in pooled.items()},
     "held_out_gain_over_bernoulli": {
       name: dict(zip(("value", "low", "high"), gain, strict=True))
@@ -71,24 +75,41 @@ def _biases(found, means) -> Float[np.ndarray, " P"]:
   return means.model - np.array([one.stated for one in found])
 
 
+def _bias(found, means) -> dict[str, float]:
+  """Mean of flips less stated p, over prompts, with its interval."""
+  value = float(_biases(found, means).mean())
+  draws = means.replicates.mean(axis=0) + value - means.model.mean()
+  low, high = nulls.interval(value, draws, len(found[0].flips))
+  return {"value": value, "low": float(low), "high": float(high), "null": 0.0}
+
+
+def _largest_by_chance(means) -> float:
+  """Mean largest distance from p of as many independent flips, all told p."""
+  p = means.bernoulli.mean(axis=1, keepdims=True)
+  return float(np.abs(means.bernoulli - p).max(axis=0).mean())
+
+
 def _slope(found, means, settings) -> dict[str, float]:
   """Least-squares slope of mean flips on stated p, its interval and null."""
   stated = np.array([one.stated for one in found])
   centred = stated - stated.mean()
   size = (centred**2).sum()
   if len(found) < 3:
-    return dict.fromkeys(("value", "low", "high", "null_high"), np.nan)
+    return dict.fromkeys(
+      ("value", "low", "high", "null", "null_low", "null_high"), np.nan
+    )
   value = centred @ means.model / size
   # Sequences of every prompt are resampled, each for itself.
   draws = centred @ means.replicates / size
   low, high = nulls.interval(value, draws, len(found[0].flips))
   labels = nulls.permutations(len(found), settings.resamples, settings.seed)
-  null = nulls.limits(means.model[labels] @ centred / size)[1]
+  shuffled = nulls.limits(means.model[labels] @ centred / size)
   return {
     "value": float(value),
     "low": float(low),
     "high": float(high),
-    "null_high": float(null),
+    "null": 0.0,
+    **dict(zip(("null_low", "null_high"), map(float, shuffled), strict=True)),
   }
 
 
@@ -213,6 +234,11 @@ def _dataset(found, means, values) -> xr.Dataset:
   arrays = {}
   for name, one in {"mean": means, **values}.items():
     arrays[name] = (("percent",), one.model)
+    low, high = nulls.interval(
+      one.model, one.replicates.T, min(len(every.flips) for every in found)
+    )
+    arrays[f"{name}_low"] = (("percent",), low)
+    arrays[f"{name}_high"] = (("percent",), high)
     arrays[f"{name}_bernoulli"] = (("percent", "set"), one.bernoulli)
     arrays[f"{name}_window_5"] = (("percent", "set"), one.window)
   return xr.Dataset(arrays, {"percent": [one.percent for one in found]})

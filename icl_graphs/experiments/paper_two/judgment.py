@@ -5,19 +5,20 @@ import pathlib
 
 from jaxtyping import Float
 import numpy as np
-from scipy import stats
 import xarray as xr
 
 from icl_graphs.analysis import concepts, judgments, nulls, thresholds
 from icl_graphs.experiments import coin_subject, recipe
-from icl_graphs.experiments.paper_two import judged
+from icl_graphs.experiments.paper_two import (
+  judged,
+  judgment_numbers,
+  over_concepts,
+)
 from icl_graphs.experiments.paper_two import judgment_texts as texts
 from icl_graphs.report.paper_two import judgment as figures
 from icl_graphs.report.paper_two import judgment_checks as checks
 from icl_graphs.tasks import coins
 
-# Fair flips are long from here on; half the curve where that is shorter.
-_LATE = 40
 # Concepts whose evidence is drawn: one per length of a few.
 _DRAWN = ("01", "011", "0110", "01101", "1110000", "0010011011")
 
@@ -34,47 +35,47 @@ def run(
   if seen.exact_non is not None:
     exact = judgments.transitions(seen.exact_non[:count], lengths, seen.periods)
   advantage = _advantage(seen.non, count, settings)
+  late = judgment_numbers.late(seen)
+  fair = judgment_numbers.long_fair(seen, settings)
   captured = concepts.captured(seen.log_mass[:, 1:])
-  consistency = _consistency(seen)
   sharp = judgments.sharp(found, lengths[0])
-  slope = _mean(found.slope, settings)
+  slope = over_concepts.mean(found.slope, settings.resamples, settings.seed)
   numbers = {
     "captured_mass": {
       "value": captured.median,
       "reads_below_half": captured.low_share,
     },
     "sharp_concepts": {"value": int(sharp.sum()), "of": count},
+    **judgment_numbers.found_out(seen, settings),
     "evidence_slope": {
-      **_estimate(slope),
+      **slope._asdict(),
       "null": float(thresholds.IDEAL_SLOPE),
     },
     "log_odds_of_an_empty_list": float(
       seen.log_mass[0, 0, 1] - seen.log_mass[0, 0, 0]
     ),
-    "n50_without_a_liking_for_a_word": _by_name(
-      seen.names,
-      thresholds.settled(
-        judgments.as_probability(judgments.relative(seen.log_mass[:count])),
-        lengths,
-      ),
-    ),
-    "range_over_phases": _phases(seen),
+    "n50_without_a_liking_for_a_word": _unbiased(seen),
+    "range_over_phases": judgment_numbers.phases(seen),
+    "random_on_fair_flips": {
+      **fair._asdict(),
+      "null": float((1 - seen.non)[:count, late - 1 :].mean()),
+    },
     "advantage_at_the_end": {
       "value": float(advantage[0][-1]),
       "low": float(advantage[1][-1]),
       "high": float(advantage[2][-1]),
       "null": 0.0,
     },
-    "between_tasks": consistency,
-    "other_comma": _other_comma(subject, seen, found),
+    "between_tasks": judgment_numbers.consistency(seen),
+    "other_comma": judgment_numbers.other_comma(subject, seen, found),
   }
   if exact is not None:
-    numbers["within_a_nat_of_exact"] = _within(seen)
+    numbers["within_a_nat_of_exact"] = judgment_numbers.within(seen)
   _draw(folder, seen, found, exact, advantage)
   return recipe.Outcome(
     (
       _sharply(sharp, found, slope, captured),
-      _stays(seen, count, advantage, captured, settings),
+      _stays(seen, fair, late, advantage, captured),
     ),
     numbers,
     texts.FIGURES,
@@ -84,25 +85,11 @@ def run(
   )
 
 
-def _mean(values, settings) -> thresholds.Estimate:
-  """Mean of what is known, with an interval over concepts or sequences."""
-  known = values[np.isfinite(values)]
-  if len(known) < 2:
-    return thresholds.Estimate(np.nan, np.nan, np.nan)
-  weights = nulls.bootstrap_weights(
-    len(known), settings.resamples, settings.seed
-  )
-  value = known.mean()
-  low, high = nulls.interval(value, weights @ known / len(known), len(known))
-  return thresholds.Estimate(float(value), float(low), float(high))
-
-
-def _estimate(one: thresholds.Estimate) -> dict[str, float]:
-  return dict(one._asdict())
-
-
-def _by_name(names, values) -> dict[str, float]:
-  return dict(zip(names, map(float, values), strict=True))
+def _unbiased(seen: judged.Read) -> dict[str, float]:
+  """n50 by concept, had the model no liking for either answer."""
+  odds = judgments.relative(seen.log_mass[: len(seen.names)])
+  n50 = thresholds.settled(judgments.as_probability(odds), seen.lengths)
+  return dict(zip(seen.names, map(float, n50), strict=True))
 
 
 def _advantage(non, count, settings) -> Float[np.ndarray, "3 n"]:
@@ -118,54 +105,11 @@ def _advantage(non, count, settings) -> Float[np.ndarray, "3 n"]:
   return np.stack([values, low, high])
 
 
-def _phases(seen: judged.Read) -> dict[str, float]:
-  """Mean over lengths of the range of p(non) over the phases of one cycle."""
-  rows = [seen.names.index(name) for name in coins.ROTATIONS]
-  spread = {"value": float(np.ptp(seen.non[rows], axis=0).mean())}
-  if seen.exact_non is not None:
-    spread["exact"] = float(np.ptp(seen.exact_non[rows], axis=0).mean())
-  return spread
-
-
-def _consistency(seen: judged.Read) -> dict[str, float]:
-  called, believed = judged.pairs(seen)
-  if len(called) < 3 or np.ptp(called) == 0 or np.ptp(believed) == 0:
-    return {"correlation": np.nan, "mean_difference": np.nan}
-  return {
-    "correlation": float(np.corrcoef(called, believed)[0, 1]),
-    "mean_difference": float(np.abs(called - believed).mean()),
-  }
-
-
-def _other_comma(subject, seen, found) -> dict[str, float]:
-  """How far judgments move with a comma at the end of the list, or without."""
-  count = len(seen.names)
-  flips = np.array(
-    [coins.repeated(name, subject.settings.judged) for name in seen.names]
-  )
-  other = subject.judged(
-    flips, trailing_comma=not subject.settings.trailing_comma
-  )
-  other = concepts.share_of_second(other)[:, 1:]
-  apart = concepts.log_odds(other) - concepts.log_odds(seen.non[:count])
-  moved = thresholds.settled(other, seen.lengths) - found.n50
-  return {
-    "mean_difference_of_log_odds": float(np.abs(apart).mean()),
-    "concepts_with_n50_within_a_flip": int((np.abs(moved) <= 1).sum()),
-  }
-
-
-def _within(seen: judged.Read) -> float:
-  """Share of points whose clipped log-odds are within a nat of the exact."""
-  apart = concepts.log_odds(seen.non) - concepts.log_odds(seen.exact_non)
-  return float((np.abs(apart) <= 1).mean())
-
-
 def _sharply(sharp, found, slope, captured) -> recipe.Claim:
   number, of = int(sharp.sum()), len(sharp)
-  interval = stats.binomtest(number, of).proportion_ci(method="wilson")
+  low, high = judgment_numbers.wilson(number, of)
   numbers = (
-    f"{number} of {of} concepts [{interval.low:.2f}, {interval.high:.2f}];"
+    f"{number} of {of} concepts [{low:.2f}, {high:.2f}];"
     f" {int(np.isfinite(found.n50).sum())} settle above one half, evidence"
     f" grows by {slope.value:.2f} nats per flip [{slope.low:.2f},"
     f" {slope.high:.2f}] (ideal observer {thresholds.IDEAL_SLOPE:.3f})."
@@ -174,23 +118,20 @@ def _sharply(sharp, found, slope, captured) -> recipe.Claim:
     return recipe.Claim(
       *texts.C6, recipe.CANNOT_TELL, texts.unheard(captured.median)
     )
-  verdict = recipe.SHOWN if interval.low > 0.5 else recipe.NOT_SHOWN
+  verdict = recipe.SHOWN if low > 0.5 else recipe.NOT_SHOWN
   return recipe.Claim(*texts.C6, verdict, numbers)
 
 
-def _stays(seen, count, advantage, captured, settings) -> recipe.Claim:
+def _stays(seen, fair, late, advantage, captured) -> recipe.Claim:
   if not captured.median >= concepts.LEAST_MASS:
     return recipe.Claim(
       *texts.C7, recipe.CANNOT_TELL, texts.unheard(captured.median)
     )
-  late = min(_LATE, len(seen.lengths) // 2)
-  fair = _mean((1 - seen.non[count:])[:, late - 1 :].mean(axis=1), settings)
   gain, low, high = advantage[:, -1]
   numbers = (
-    f"mean p(random) of {len(seen.non) - count} fair sequences from n = {late}"
-    f" on: {fair.value:.2f} [{fair.low:.2f}, {fair.high:.2f}]; it exceeds that"
-    f" of repeated concepts by {gain:.2f} [{low:.2f}, {high:.2f}] at"
-    f" n = {len(seen.lengths)}."
+    f"mean p(random) of {len(seen.non) - len(seen.names)} fair sequences from"
+    f" n = {late} on: {fair.text()}; it exceeds that of repeated concepts by"
+    f" {gain:.2f} [{low:.2f}, {high:.2f}] at n = {len(seen.lengths)}."
   )
   shown = fair.low > 0.5 and low > 0
   verdict = recipe.SHOWN if shown else recipe.NOT_SHOWN

@@ -3,6 +3,7 @@
 python -m launch.coins --out=runs/coins
 python -m launch.coins --figure=judgment --out=runs/coins
 python -m launch.coins --model=FOLDER,owner/name --out=runs/models
+python -m launch.coins --compare=runs/a,runs/b --out=runs/both
 """
 
 import dataclasses
@@ -50,6 +51,9 @@ def _define_flags():
 
 
 _define_flags()
+_COMPARE = flags.DEFINE_list(
+  "compare", [], "Folders of finished runs, to put side by side on one page."
+)
 
 
 def settings_from_flags() -> coin_subject.Settings:
@@ -72,6 +76,9 @@ def main(_):
   if experiments.LIST.value:
     print(experiments.listed(known))
     return
+  if _COMPARE.value:
+    experiments.compare(_COMPARE.value, experiments.out_folder())
+    return
   names = experiments.FIGURE.value or list(known)
   asked = experiments.named(known, names)
   settings = settings_from_flags()
@@ -80,6 +87,8 @@ def main(_):
   )
   for one in subjects:
     experiments.perform(one, asked, known)
+  if len(subjects) > 1:
+    experiments.compare([one.out for one in subjects], experiments.out_folder())
 
 
 if __name__ == "__main__":

@@ -11,8 +11,10 @@ from absl import flags
 
 from icl_graphs import errors
 from icl_graphs.experiments import recipe, reproduction, subject
+from icl_graphs.experiments.paper_one import many_models as paper_one
+from icl_graphs.experiments.paper_two import many_models as paper_two
+from icl_graphs.report import model_table, run_folder
 from icl_graphs.report import reproduction as page
-from icl_graphs.report import run_folder
 from launch import cores
 
 FIGURE = flags.DEFINE_list("figure", [], "Experiments, by name; see --list.")
@@ -55,6 +57,17 @@ def folder_of(model: str) -> str:
   return re.sub(r"[^\w.-]+", "-", model).strip("-")
 
 
+def out_folder() -> pathlib.Path:
+  """Of --out.
+
+  Raises:
+    InputError: none was given.
+  """
+  if not OUT.value:
+    raise errors.InputError("no folder given; try --out=runs/mine")
+  return pathlib.Path(OUT.value)
+
+
 def subjects(
   *kinds: tuple[Callable[..., subject.Subject], Any, str],
 ) -> list[list[subject.Subject]]:
@@ -70,9 +83,7 @@ def subjects(
   Raises:
     InputError: no --out, or as the kinds.
   """
-  if not OUT.value:
-    raise errors.InputError("no folder given; try --out=runs/mine")
-  out = pathlib.Path(OUT.value)
+  out = out_folder()
   models = [settings.model.split(",") for _, settings, _ in kinds]
   every = [model for some in models for model in some]
   cores.share(every, kinds[0][1].revision, CACHE_DIR.value)
@@ -113,3 +124,23 @@ def perform(
   path = page.write(records, described, one.out)
   print(f"\n{page.verdicts(records)}\n\nReport: {path}")
   return summary
+
+
+def compare(folders: Sequence[str | pathlib.Path], out: pathlib.Path) -> None:
+  """Puts the finished runs of several models side by side.
+
+  Args:
+    folders: of the runs, about either paper.
+    out: folder of the page.
+
+  Raises:
+    InputError: a folder without a finished run, or `out` cannot be written to.
+  """
+  run_folder.open_folder(out)
+  table, path = model_table.write(
+    [pathlib.Path(folder) for folder in folders],
+    out,
+    (*paper_one.HEADLINES, *paper_two.HEADLINES),
+    paper_two.draw,
+  )
+  print(f"\nEvery model and claim: {table}\nReport: {path}")

@@ -1,12 +1,14 @@
-"""Several finished reproductions as one table: which claims hold on which one.
+"""Several finished runs side by side: which claims hold on which model.
 
-Reads the `summary.json` and `run.json` that `launch.reproduce` leaves in the
-folder of every model.
+Reads the `summary.json` and `run.json` that the programs which run experiments
+leave in the folder of every model. What counts as a headline, and what is
+drawn, is for the caller to say: this module knows no experiment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import json
+import math
 import pathlib
 from typing import Any
 
@@ -15,27 +17,6 @@ from icl_graphs.report import templates, wording
 
 SUMMARY, RUN = "summary.json", "run.json"
 MARKDOWN, PAGE = "models.md", "models.html"
-# (recipe, number, heading): what stands in a model's row, where measured.
-HEADLINES = (
-  ("emergence", "grid:4x4 energy_relative", "relative energy, grid"),
-  ("emergence", "grid:4x4 principal_cosine_2", "smaller cosine, grid"),
-  ("emergence", "grid:4x4 accuracy_full", "accuracy, grid"),
-  ("emergence", "ring:10 energy_relative", "relative energy, ring"),
-  ("emergence", "ring:10 principal_cosine_2", "smaller cosine, ring"),
-  ("emergence", "ring:10 accuracy_full", "accuracy, ring"),
-  ("emergence", "hex:3x3 energy_relative", "relative energy, hexagonal"),
-  ("emergence", "hex:3x3 principal_cosine_2", "smaller cosine, hexagonal"),
-  ("emergence", "hex:3x3 accuracy_full", "accuracy, hexagonal"),
-  (
-    "energy_and_accuracy",
-    "grid:4x4 lag restricted",
-    "accuracy half up over energy settled, grid",
-  ),
-)
-NOTE = (
-  "Numbers with their 95% intervals over walks; in brackets the value with "
-  "relabelled words. A dash: not measured."
-)
 _STATES = {
   "shown": "present",
   "not shown": "reversed",
@@ -46,10 +27,31 @@ _NONE = "–"
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-  """A model and what was found of it: recipe name to its summary."""
+  """A model, what was found of it (recipe name to its summary), and where."""
 
   name: str
   summary: Mapping[str, Mapping[str, Any]]
+  folder: pathlib.Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Headlines:
+  """What stands in a model's row.
+
+  Attributes:
+    title: of the table.
+    entries: (recipe, number, heading).
+    note: how to read the numbers.
+  """
+
+  title: str
+  entries: tuple[tuple[str, str, str], ...]
+  note: str
+
+
+# A figure in the folder of the page: "file", "caption", "alt".
+Picture = Mapping[str, str]
+Draw = Callable[[Sequence[Model], pathlib.Path], Sequence[Picture]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,28 +65,29 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-  """Rows of cells below a header."""
+  """Rows of cells below a header, and how to read them."""
 
   title: str
   header: tuple[str, ...]
   rows: tuple[tuple[Cell, ...], ...]
+  note: str = ""
 
 
 def read(folders: Sequence[pathlib.Path]) -> list[Model]:
-  """Finished reproductions, one per folder.
+  """Finished runs, one per folder.
 
   Raises:
     InputError: no folder, or one without a readable summary.
   """
   if not folders:
-    raise errors.InputError("no folder of a finished reproduction given")
+    raise errors.InputError("no folder of a finished run given")
   models = []
   for folder in map(pathlib.Path, folders):
     summary = _json(folder / SUMMARY)
     run = _json(folder / RUN) if (folder / RUN).exists() else {}
     name = run.get("model") or run.get("settings", {}).get("model")
-    models.append(Model(str(name or folder.name), summary))
-  return _distinct(models, folders)
+    models.append(Model(_short(name or folder.name), summary, folder))
+  return _distinct(models)
 
 
 def _json(path: pathlib.Path) -> dict[str, Any]:
@@ -92,67 +95,85 @@ def _json(path: pathlib.Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
   except (OSError, ValueError) as error:
     raise errors.InputError(
-      f"{path} cannot be read ({error}); finish launch.reproduce there first"
+      f"{path} cannot be read ({error}); finish a run there first"
     ) from error
 
 
-def _distinct(models, folders) -> list[Model]:
-  """Models of one name, such as seeds of one path, told apart by folder."""
+def _short(name: str) -> str:
+  """A model's name; of a path only the end, which tells models apart."""
+  return pathlib.Path(name).name if pathlib.Path(name).is_absolute() else name
+
+
+def _distinct(models: Sequence[Model]) -> list[Model]:
+  """Models of one name, such as seeds, told apart by where their folders are.
+
+  As few parts of the paths as it takes, from the end.
+  """
   names = [model.name for model in models]
+  parts = [model.folder.absolute().parts for model in models]
+  deepest = max(map(len, parts))
+  for depth in range(1, deepest + 1):
+    marks = ["/".join(one[-depth:]) for one in parts]
+    if len(set(zip(names, marks, strict=True))) == len(models):
+      break
   return [
-    dataclasses.replace(
-      model, name=f"{model.name} ({pathlib.Path(folder).name})"
-    )
+    dataclasses.replace(model, name=f"{model.name} ({mark})")
     if names.count(model.name) > 1
     else model
-    for model, folder in zip(models, folders, strict=True)
+    for model, mark in zip(models, marks, strict=True)
   ]
 
 
-def headlines(
-  models: Sequence[Model],
-  wanted: Sequence[tuple[str, str, str]] = HEADLINES,
-) -> Table:
+def headlines(models: Sequence[Model], wanted: Headlines) -> Table | None:
   """One row per model: its headline numbers.
 
   Args:
     models: from `read`.
-    wanted: (recipe, number, heading); those that no model has are left out.
+    wanted: those that no model has are left out.
+
+  Returns:
+    None where nothing is left.
   """
   entries = [
-    [_entry(model, recipe, number) for recipe, number, _ in wanted]
+    [_entry(model, recipe, number) for recipe, number, _ in wanted.entries]
     for model in models
   ]
   kept = [
     place
-    for place in range(len(wanted))
+    for place in range(len(wanted.entries))
     if any(row[place] is not None for row in entries)
   ]
+  if not kept:
+    return None
   return Table(
-    "Headline numbers",
-    ("model", *(wanted[place][2] for place in kept)),
+    wanted.title,
+    ("model", *(wanted.entries[place][2] for place in kept)),
     tuple(
       (Cell(model.name), *(_number(row[place]) for place in kept))
       for model, row in zip(models, entries, strict=True)
     ),
+    wanted.note,
   )
 
 
 def _entry(model: Model, recipe: str, number: str) -> Mapping | None:
   entry = model.summary.get(recipe, {}).get("numbers", {}).get(number)
-  if entry is None:
-    return None
-  return entry if isinstance(entry, Mapping) else {"value": entry}
+  entry = entry if isinstance(entry, Mapping) else {"value": entry}
+  return entry if entry.get("value") is not None else None
 
 
 def _number(entry: Mapping[str, Any] | None) -> Cell:
-  if entry is None or entry.get("value") is None:
+  """Value, [interval], (null, or what it ranges over)."""
+  if entry is None:
     return Cell(_NONE)
-  value, low, high, null = (
-    wording.as_float(entry.get(key)) for key in ("value", "low", "high", "null")
+  keys = ("value", "low", "high", "null", "null_low", "null_high")
+  value, low, high, null, *limits = (
+    wording.as_float(entry.get(key)) for key in keys
   )
   text = f"{wording.number(value)} {wording.interval(low, high)}".strip()
-  if entry.get("null") is not None:
+  if all(map(math.isfinite, limits)):
+    text += " ({} to {})".format(*(wording.number(one) for one in limits))
+  elif math.isfinite(null):
     text += f" ({wording.number(null, value)})"
   return Cell(text)
 
@@ -200,7 +221,16 @@ def markdown(table: Table) -> str:
   lines.append(_line(table.header))
   lines.append(_line(["---"] * len(table.header)))
   lines += [_line([cell.text for cell in row]) for row in table.rows]
+  if table.note:
+    lines += ["", table.note]
   return "\n".join(lines) + "\n"
+
+
+def _pictures(pictures: Sequence[Picture]) -> str:
+  return "".join(
+    f"![{one['alt']}]({one['file']})\n\n{one['caption']}\n\n"
+    for one in pictures
+  )
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -236,13 +266,18 @@ def _claims(
 
 
 def write(
-  folders: Sequence[pathlib.Path], out: pathlib.Path
+  folders: Sequence[pathlib.Path],
+  out: pathlib.Path,
+  wanted: Sequence[Headlines] = (),
+  draw: Draw | None = None,
 ) -> tuple[pathlib.Path, pathlib.Path]:
-  """Writes both tables of several models as Markdown and as a page.
+  """Writes several models side by side, as Markdown and as a page.
 
   Args:
-    folders: of finished reproductions, one per model.
-    out: folder of `models.md` and `models.html`.
+    folders: of finished runs, one per model.
+    out: folder of `models.md`, `models.html` and the pictures.
+    wanted: a table of numbers each.
+    draw: told the models and `out`; which pictures it wrote there.
 
   Returns:
     Paths of the two files.
@@ -251,14 +286,20 @@ def write(
     InputError: as `read`.
   """
   models = read(folders)
-  tables = headlines(models), verdicts(models)
+  tables = [found for one in wanted if (found := headlines(models, one))]
+  pictures = draw(models, out) if draw else ()
   plain, marked = out / MARKDOWN, out / PAGE
-  text = "\n".join(map(markdown, tables))
-  atomic.write_text(plain, f"{text}\n{NOTE}\n\n{reasons(models)}")
+  parts = [*map(markdown, tables), _pictures(pictures)]
+  parts += [markdown(verdicts(models)), reasons(models)]
+  atomic.write_text(plain, "\n".join(filter(None, parts)))
   page = templates.environment().get_template("models.html")
   rendered = page.render(
-    tables=tables,
-    note=NOTE,
+    headlines=tables,
+    verdicts=verdicts(models),
+    pictures=[
+      {**one, "source": templates.inlined(out / one["file"])}
+      for one in pictures
+    ],
     style=templates.asset("page.css"),
     own_style=templates.asset("reproduction.css"),
   )

@@ -94,7 +94,7 @@ def _section(name, record, out) -> dict[str, Any]:
   }
 
 
-def _number(name, entry) -> dict[str, Any] | None:
+def _number(name, entry) -> tuple[str, ...] | None:
   """A number as a row; None for what is no number."""
   if not isinstance(entry, Mapping):
     entry = {"value": entry}
@@ -102,12 +102,12 @@ def _number(name, entry) -> dict[str, Any] | None:
   if not math.isfinite(value):
     return None
   low, high = (wording.as_float(entry.get(end)) for end in ("low", "high"))
-  return {
-    "name": name.replace("_", " "),
-    "value": value,
-    "interval": wording.interval(low, high),
-    "null": wording.as_float(entry.get("null")),
-  }
+  return (
+    name.replace("_", " "),
+    wording.number(value),
+    wording.interval(low, high),
+    wording.number(wording.as_float(entry.get("null")), value),
+  )
 
 
 def verdicts(records: Mapping[str, Mapping[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 
+from PIL import Image
 import pytest
 
 from icl_graphs import errors
@@ -28,6 +29,17 @@ def finished(folder, model, verdict, energy, extra=()):
   return folder
 
 
+WANTED = model_table.Headlines(
+  "Headline numbers",
+  (
+    ("emergence", "grid:4x4 energy_relative", "relative energy, grid"),
+    ("emergence", "grid:4x4 accuracy_full", "accuracy, grid"),
+    ("judgment", "median_n50", "median n50"),
+  ),
+  "How to read <them>.",
+)
+
+
 @pytest.fixture
 def folders(tmp_path):
   full = {"value": 0.84, "low": 0.83, "high": 0.85, "null": 1.0}
@@ -39,12 +51,13 @@ def folders(tmp_path):
 
 def test_rows_are_models_and_claims(folders):
   models = model_table.read(folders)
-  numbers = model_table.headlines(models)
+  numbers = model_table.headlines(models, WANTED)
   assert numbers.header == ("model", "relative energy, grid")
   assert [[cell.text for cell in row] for row in numbers.rows] == [
     ["one", "0.840 [0.830, 0.850] (1.00)"],
     ["two", "–"],
   ]
+  assert model_table.headlines(models[1:], WANTED) is None
   verdicts = model_table.verdicts(models)
   assert verdicts.header[2:] == ("one", "two", "shown on")
   assert [[cell.text for cell in row][1:] for row in verdicts.rows] == [
@@ -53,8 +66,20 @@ def test_rows_are_models_and_claims(folders):
   ]
 
 
+def test_nulls_with_limits_are_told_by_these(tmp_path):
+  energy = {"value": -0.2, "null": 0.0, "null_low": -0.1, "null_high": 0.1}
+  folder = finished(tmp_path / "a", "one", "shown", energy)
+  table = model_table.headlines(model_table.read([folder]), WANTED)
+  assert table.rows[0][1].text == "-0.200 (-0.100 to 0.100)"
+
+
 def test_files_are_escaped(folders, tmp_path):
-  plain, marked = model_table.write(folders, tmp_path)
+  def draw(models, out):
+    assert [model.folder for model in models] == folders
+    Image.new("RGB", (4, 4), "white").save(out / "a.png")
+    return [{"file": "a.png", "caption": "<b>Curves", "alt": "white"}]
+
+  plain, marked = model_table.write(folders, tmp_path, [WANTED], draw)
   text = plain.read_text("utf-8")
   assert "A mesh \\| forms." in text
   assert text.count("\n| ") == 2 * 2 + 2 + 2
@@ -63,7 +88,10 @@ def test_files_are_escaped(folders, tmp_path):
   assert "\n- two: *cannot tell.* <why>" in text
   page = marked.read_text("utf-8")
   assert 'class="unknown" title="&lt;why&gt;"' in page
-  assert "<why>" not in page
+  for raw in ("<why>", "<them>", "<b>Curves"):
+    assert raw not in page
+  assert page.startswith("<!doctype html>") and "data:image/png" in page
+  assert "![white](a.png)" in text and "How to read <them>." in text
 
 
 def test_models_of_one_name_are_told_apart(tmp_path):
@@ -72,6 +100,14 @@ def test_models_of_one_name_are_told_apart(tmp_path):
   ]
   names = [model.name for model in model_table.read(folders)]
   assert names == ["walks (0)", "walks (1)"]
+  folders = []
+  for place in "ab":
+    (tmp_path / place).mkdir()
+    folders.append(
+      finished(tmp_path / place / "coins", "/far/away/walks", "shown", 0.8)
+    )
+  names = [model.name for model in model_table.read(folders)]
+  assert names == ["walks (a/coins)", "walks (b/coins)"]
 
 
 def test_unfinished_folders_are_named(tmp_path):

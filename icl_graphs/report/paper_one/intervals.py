@@ -7,6 +7,7 @@ from jaxtyping import Float
 from matplotlib import axes as mpl_axes
 import numpy as np
 
+from icl_graphs.analysis import nulls
 from icl_graphs.report import curves
 
 
@@ -27,6 +28,30 @@ LOOKS = (
   Look("#7c3aed", (0, (8, 2)), "D"),
   Look(curves.INK, (0, (2, 3)), "v"),
 )
+_MORE_MARKERS = ("P", "*", "<", ">", "p", "h", "d", "+")
+_RESAMPLES = 1000
+
+
+def look(place: int) -> Look:
+  """The look of one of many series; colours and dashes come again.
+
+  Markers do not, up to fourteen series, so that greyscale tells them apart.
+  """
+  if place < len(LOOKS):
+    return LOOKS[place]
+  turn, rest = divmod(place, len(LOOKS))
+  more = _MORE_MARKERS[(place - len(LOOKS)) % len(_MORE_MARKERS)]
+  return Look(
+    LOOKS[rest].colour, LOOKS[(rest + turn) % len(LOOKS)].dashes, more
+  )
+
+
+def mean(values: Float[np.ndarray, "rows X"]) -> Float[np.ndarray, "3 X"]:
+  """Mean over rows with its 95% bootstrap interval: value, low, high."""
+  weights = nulls.bootstrap_weights(len(values), _RESAMPLES, 0) / len(values)
+  middle = values.mean(axis=0)
+  ends = nulls.interval(middle, weights @ values, len(values))
+  return np.stack([middle, *ends])
 
 
 def line(

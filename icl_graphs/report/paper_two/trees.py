@@ -12,7 +12,6 @@ from matplotlib import lines as mpl_lines
 from matplotlib import ticker
 import numpy as np
 
-from icl_graphs.analysis import nulls
 from icl_graphs.report import figures as common
 from icl_graphs.report.paper_one import drawing, intervals
 
@@ -23,7 +22,6 @@ _LOOKS = {
   "random weights": intervals.LOOKS[2],
 }
 _COLUMNS = 4
-_RESAMPLES = 1000
 _AXIS = "Flips seen, n"
 
 
@@ -133,7 +131,7 @@ def overall(
     figure = mpl_figure.Figure((9.6, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for who, values in curves.items():
-      intervals.line(left, lengths, _mean(values), _LOOKS[who], who)
+      intervals.line(*(left, lengths, intervals.mean(values)), _LOOKS[who], who)
     left.axhline(chance.mean(), color="#6b7280", lw=1, ls=":")
     left.annotate(
       "fair flips", (lengths[-1], chance.mean()), xytext=(0, 3),
@@ -176,10 +174,3 @@ def overall(
     for axis in (left, right):
       axis.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     common.write_png(figure, path, dpi=common.DPI)
-
-
-def _mean(values):
-  """Mean over concepts with its 95% interval, [3, n]."""
-  weights = nulls.bootstrap_weights(len(values), _RESAMPLES, 0) / len(values)
-  mean = values.mean(axis=0)
-  return np.stack([mean, *nulls.interval(mean, weights @ values, len(values))])

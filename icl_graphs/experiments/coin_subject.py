@@ -184,16 +184,22 @@ class CoinSubject(subject.Subject):
     Returns:
       For lengths 0 (an empty list) to n.
     """
+    groups = self.judgment_contexts(stimuli, trailing_comma)
+    return np.stack(self.read("judgment", groups, self.labels))
+
+  def judgment_contexts(
+    self, stimuli: Sequence[Flips], trailing_comma: bool | None = None
+  ) -> list[list[list[int]]]:
+    """Token ids of the questions of `judged`, by stimulus and length."""
     if trailing_comma is None:
       trailing_comma = self.settings.trailing_comma
-    groups = [
+    return [
       [
         self.encode(coins.judgment(one[:n], trailing_comma=trailing_comma))
         for n in range(len(one) + 1)
       ]
       for one in stimuli
     ]
-    return np.stack(self.read("judgment", groups, self.labels))
 
   def trees(
     self, concept: str, depth: int = coins.DEEPEST_PROBE
@@ -241,16 +247,42 @@ class CoinSubject(subject.Subject):
     Raises:
       InputError: a context that does not fit into the model.
     """
+    plan, found = self._read(name, groups, shared_prefix.log_masses, sets=sets)
+    return plan.pick(found)
+
+  def by_letter(
+    self,
+    name: str,
+    groups: Sequence[Sequence[Sequence[int]]],
+    letters: Sequence[str],
+    counts: Sequence[int],
+  ) -> list[Float[np.ndarray, "contexts counts letters"]]:
+    """Probability of first letters among the likeliest next tokens.
+
+    The authors' rule, see `first_tokens.first_letter`; otherwise as `read`.
+
+    Args:
+      name, groups: as in `read`.
+      letters: lower-case, one per answer.
+      counts: how many tokens are looked at, each for itself.
+    """
+    size = self.decoder.vocab_size
+    places = np.minimum(counts, size) - 1
+    plan, (tokens, log_probs) = self._read(
+      name, groups, shared_prefix.most_likely, count=int(places.max()) + 1
+    )
+    begins = first_tokens.first_letter(self.tokenizer, size, letters)
+    sums = np.cumsum(np.exp(log_probs) * begins[:, tokens], axis=-1)
+    return plan.pick(np.moveaxis(sums[..., places], 0, -1))
+
+  def _read(self, name, groups, step, **bound):
     plan = prefix_plan.plan(groups)
     shared_prefix.check(self.decoder, plan)
     step = functools.partial(
-      shared_prefix.log_masses,
-      config=self.decoder,
-      sets=sets,
-      passes=plan.passes,
+      step, config=self.decoder, passes=plan.passes, **bound
     )
     _, found = self.evaluate(name, step, plan.rows, words=plan.words)
-    return plan.pick(found)
+    return plan, found
 
 
 def _check(settings: Settings) -> None:

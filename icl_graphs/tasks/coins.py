@@ -37,9 +37,10 @@ JUDGMENT_CONCEPTS = (
 )
 # One cycle in its five phases: how much the starting phase matters.
 ROTATIONS = ("10101", "01101", "10110", "01011", "11010")
+AUTHORS_TREES = ("001", "101", "100", "110")
 # The four the authors ran, then those their code lists and leaves out.
 TREE_CONCEPTS = (
-  *("001", "101", "100", "110"),
+  *AUTHORS_TREES,
   *("01", "010", "011", "0010", "1001", "1101"),
   *("01000", "00011", "10100", "01110", "11010", "11101"),
 )

@@ -21,6 +21,7 @@ class Read(NamedTuple):
 
   Attributes:
     names: of the concepts.
+    flips: that were judged.
     lengths: 1 to n.
     log_mass: of (random, non) after 0 to n flips.
     exact: log-odds of non-random after 0 to n flips of the Bayesian predictor,
@@ -30,6 +31,7 @@ class Read(NamedTuple):
   """
 
   names: tuple[str, ...]
+  flips: Int[np.ndarray, "stimuli n"]
   lengths: Int[np.ndarray, " n"]
   log_mass: Float[np.ndarray, "stimuli m 2"]
   exact: Float[np.ndarray, "stimuli m"] | None
@@ -71,6 +73,7 @@ def read(subject: coin_subject.CoinSubject) -> Read:
     exact = np.maximum(coin_mixture.log_odds(flips), -50)
   return Read(
     names,
+    flips,
     np.arange(1, length + 1),
     log_mass,
     exact,

@@ -56,6 +56,15 @@ class Judge:
     shares = np.stack([1 - non, non], axis=-1)
     return np.log(np.maximum(self.mass * shares, 1e-12))
 
+  def judgment_contexts(self, stimuli):
+    return stimuli
+
+  def by_letter(self, name, groups, letters, counts):
+    """With few tokens nothing is heard of what is improbable."""
+    masses = np.exp(self.judged(groups))[:, :, None]
+    kept = [masses * (masses > 1 / count) for count in counts]
+    return np.concatenate(kept, axis=2)
+
   def encode(self, prompt: coins.Prompt):
     return prompt.opening
 

@@ -1,7 +1,5 @@
 """Class means of phases: by hand, and the whole recipe on random weights."""
 
-import json
-
 import jax
 import numpy as np
 import pytest
@@ -14,10 +12,9 @@ from icl_graphs.experiments.paper_two import (
   phase_reads,
   phases,
 )
-from icl_graphs.models import checkpoint, decoder, families
+from icl_graphs.models import decoder
 from icl_graphs.theory import coin_mixture
-from icl_graphs.training import coin_tokenizer
-from tests.experiments.paper_two import tree_observers
+from tests.experiments.paper_two import tiny_coins, tree_observers
 
 CONCEPTS = ("01000", "11010")
 FLIPS = 14
@@ -25,27 +22,9 @@ FLIPS = 14
 
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory):
-  folder = tmp_path_factory.mktemp("coins")
-  coin_tokenizer.save(folder, 96)
-  config = {
-    "model_type": "llama",
-    "architectures": ["LlamaForCausalLM"],
-    "vocab_size": len(coin_tokenizer.vocabulary()),
-    "hidden_size": 16,
-    "intermediate_size": 24,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 96,
-    "rms_norm_eps": 1e-5,
-    "bos_token_id": 0,
-    "initializer_range": 0.5,
-  }
-  (folder / "config.json").write_text(json.dumps(config))
-  params = decoder.init(families.read_config(folder), 0)
-  checkpoint.save(folder, config, params)
-  settings = coin_subject.Settings(model=str(folder), tree=10, resamples=50)
-  return coin_subject.CoinSubject(settings, folder / "out")
+  return tiny_coins.subject(
+    tmp_path_factory.mktemp("coins"), tree=10, resamples=50
+  )
 
 
 def test_class_means_are_those_taken_by_hand(subject):

@@ -30,6 +30,12 @@ class Observer:
   def read(self, name, groups, sets):
     return [np.array([self._next(text) for text in one]) for one in groups]
 
+  def by_letter(self, name, groups, letters, counts):
+    return [
+      np.repeat(np.exp(one)[:, None], len(counts), axis=1)
+      for one in self.read(name, groups, ())
+    ]
+
   def _next(self, text):
     words = re.findall("[HT][a-z]+", text)
     flips = np.array([coins.WORDS.index(word) for word in words], np.int64)

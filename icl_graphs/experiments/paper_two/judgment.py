@@ -10,6 +10,7 @@ import xarray as xr
 from icl_graphs.analysis import concepts, judgments, nulls, thresholds
 from icl_graphs.experiments import coin_subject, recipe
 from icl_graphs.experiments.paper_two import (
+  first_letter,
   judged,
   judgment_numbers,
   over_concepts,
@@ -71,17 +72,18 @@ def run(
   }
   if exact is not None:
     numbers["within_a_nat_of_exact"] = judgment_numbers.within(seen)
+  letters, rules = first_letter.judgments(subject, seen)
   _draw(folder, seen, found, exact, advantage)
   return recipe.Outcome(
     (
       _sharply(sharp, found, slope, captured),
       _stays(seen, fair, late, advantage, captured),
     ),
-    numbers,
+    numbers | letters,
     texts.FIGURES,
-    (texts.table(seen.names, found, exact),),
+    (texts.table(seen.names, found, exact), rules),
     _dataset(seen, found),
-    texts.notes(settings.trailing_comma),
+    (*texts.notes(settings.trailing_comma), first_letter.NOTE),
   )
 
 

@@ -79,6 +79,7 @@ def test_exact_observer_judges_sharply(tmp_path):
   assert numbers["within_a_nat_of_exact"] == 1
   assert numbers["evidence_slope"]["value"] == pytest.approx(0.69, abs=0.02)
   assert numbers["between_tasks"]["correlation"] > 0.9
+  assert numbers["first letter, top 100"]["largest"] <= 0.01
   assert numbers["log_odds_of_an_empty_list"] == pytest.approx(np.log(1 / 3))
   found = outcome.measurements.n50.sel(concept=["01", "011", "0110"])
   # The table of the specification.

@@ -7,6 +7,12 @@ import numpy as np
 
 from icl_graphs.analysis import nulls
 
+NOTE = (
+  "Intervals over concepts treat them as independent. They are all cycles of 2"
+  " to 5 flips, four of them in further phases: rotations of a cycle, and words"
+  " that differ by Heads for Tails, resemble each other."
+)
+
 
 class Mean(NamedTuple):
   """A mean and its 95% interval; NaN where there is none."""

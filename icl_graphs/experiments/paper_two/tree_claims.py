@@ -8,7 +8,7 @@ from typing import NamedTuple
 from jaxtyping import Float, Int
 import numpy as np
 
-from icl_graphs.analysis import concepts, curve_shapes, thresholds
+from icl_graphs.analysis import concepts, curve_shapes, judgments, thresholds
 from icl_graphs.experiments import recipe
 from icl_graphs.experiments.paper_two import over_concepts
 
@@ -16,8 +16,6 @@ from icl_graphs.experiments.paper_two import over_concepts
 NEAR_CHANCE = 2.0
 # "Deterministic": n90 is reached by at least this share of concepts.
 MOST = 0.5
-# 10 to 90% of the rise of an observer who gains ln 2 per flip, in flips.
-IDEAL_WIDTH = float(2 * np.log(9) / thresholds.IDEAL_SLOPE)
 # "Sharp": at most this many times as wide.
 WIDER = 1.5
 # Log-odds this near the exact ones, at this share of points.
@@ -35,9 +33,9 @@ _SHARP = (
   "The switch is sharp (C8, and as C6 says of judgments).",
   "depth 6, concepts that reach n90: a step or a logistic describes the curve"
   " better (BIC) than a line or a constant for all of them, and the mean 10-90%"
-  f" width is at most {WIDER:g} times the {IDEAL_WIDTH:.1f} flips of an"
-  " observer who gains ln 2 = .693 nats per flip (upper end of a 95% interval"
-  " over concepts)",
+  f" width is at most {WIDER:g} times the {judgments.IDEAL_WIDTH:.1f} flips of"
+  " an observer who gains ln 2 = .693 nats per flip (upper end of a 95%"
+  " interval over concepts)",
 )
 _EXACT = (
   "The model expects concepts as the exact predictor of its training mixture"
@@ -116,9 +114,8 @@ def _sharp(found: Evidence) -> recipe.Claim:
   if found.exact is not None:
     ideal = np.nanmean(widths(found.exact, found.lengths))
     reason += f" The exact predictor's width is {ideal:.1f}."
-  if not steep.all() or low > WIDER * IDEAL_WIDTH:
-    return recipe.Claim(*_SHARP, recipe.NOT_SHOWN, reason)
-  verdict = recipe.SHOWN if high <= WIDER * IDEAL_WIDTH else recipe.CANNOT_TELL
+  widest, steep = WIDER * judgments.IDEAL_WIDTH, steep.all()
+  verdict = recipe.verdict(steep and high <= widest, not steep or low > widest)
   return recipe.Claim(*_SHARP, verdict, reason)
 
 

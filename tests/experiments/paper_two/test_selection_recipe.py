@@ -1,15 +1,38 @@
 """The recipe on selection, on observers whose law is known."""
 
+import types
+
 import numpy as np
 import pytest
 
-from icl_graphs.experiments import recipe
+from icl_graphs.experiments import coin_subject, recipe
 from icl_graphs.experiments.paper_two import selection
-from tests.experiments.paper_two import tree_observers
+from icl_graphs.tasks import coins
+from icl_graphs.theory import coin_mixture
+
+
+def observer(law, tree=40):
+  """Reads concepts as the exact predictor does, with its belief changed.
+
+  Args:
+    law: from what is believed beyond a fair coin to what is predicted.
+    tree: flips of the longest context.
+  """
+
+  def trees(concept):
+    flips = coins.repeated(concept, tree)
+    tails = coin_mixture.next_tails(flips)
+    belief = law(np.abs(2 * tails - 1))
+    tails = np.clip(0.5 + np.sign(tails - 0.5) * belief / 2, 1e-9, 1 - 1e-9)
+    log_mass = np.log(np.stack([1 - tails, tails], axis=-1))
+    return log_mass[:, None], np.arange(tree + 1)
+
+  settings = coin_subject.Settings(tree=tree, resamples=100)
+  return types.SimpleNamespace(trees=trees, settings=settings)
 
 
 def test_averaging_needs_no_selection(tmp_path):
-  found = selection.run(tree_observers.Observer(tree=40), tmp_path)
+  found = selection.run(observer(lambda belief: belief), tmp_path)
   assert found.claims[0].verdict == recipe.NOT_SHOWN
   # The exact predictor averages, at about ln 2 per flip.
   slope = found.numbers["evidence_slope"]
@@ -22,24 +45,22 @@ def test_averaging_needs_no_selection(tmp_path):
   assert all((tmp_path / one.file).stat().st_size for one in found.figures)
 
 
-def test_selection_is_steeper(tmp_path):
-  class Selecting(tree_observers.Observer):
-    """Twice the exact predictor's log-odds for the concept."""
-
-    def trees(self, concept, depth=5):
-      log_mass, lengths = super().trees(concept, depth)
-      tails = np.exp(log_mass[..., 1])
-      sign, belief = np.sign(tails - 0.5), np.abs(2 * tails - 1)
-      sharp = belief**2 / (belief**2 + (1 - belief) ** 2)
-      tails = np.clip(0.5 + sign * sharp / 2, 1e-9, 1 - 1e-9)
-      return np.log(np.stack([1 - tails, tails], axis=-1)), lengths
-
-  found = selection.run(Selecting(tree=40), tmp_path)
+@pytest.mark.parametrize(
+  ("law", "least"),
+  [
+    # Twice the log-odds, and all or nothing, whose slope cannot be fitted.
+    (lambda belief: belief**2 / (belief**2 + (1 - belief) ** 2), 1.1),
+    (lambda belief: (belief > 0.5).astype(float), 2.0),
+  ],
+)
+def test_selection_is_steeper(tmp_path, monkeypatch, law, least):
+  monkeypatch.setattr(selection, "_draw", lambda *arguments: None)
+  found = selection.run(observer(law), tmp_path)
   assert found.claims[0].verdict == recipe.SHOWN
-  assert found.numbers["evidence_slope"]["value"] > 1.1
+  assert found.numbers["evidence_slope"]["low"] > least
+  assert found.numbers["concepts_with_a_transition"] == 16
 
 
 def test_fair_flips_tell_nothing(tmp_path):
-  observer = tree_observers.Observer(blind=True, tree=12)
-  found = selection.run(observer, tmp_path)
+  found = selection.run(observer(np.zeros_like, tree=12), tmp_path)
   assert found.claims[0].verdict == recipe.CANNOT_TELL

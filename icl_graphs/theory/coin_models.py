@@ -19,6 +19,7 @@ import numpy as np
 from scipy import stats
 
 from icl_graphs import errors
+from icl_graphs.analysis import sequences
 
 # Widest window and highest order of a chain.
 WIDEST = 20
@@ -186,7 +187,7 @@ def tails(
   Raises:
     InputError: flips that are no array of zeros and ones, or a bad model.
   """
-  flips = _checked(flips)
+  flips = sequences.checked(flips).astype(np.int32)
   missing = padded(len(flips)) - len(flips)
   found = _tails(numbers(model), np.pad(flips, ((0, missing), (0, 0))))
   return np.asarray(found, np.float64)[: len(flips)]
@@ -253,7 +254,7 @@ def count_log_likelihood(
   The binomial probability of a count includes the C(T, k) sequences that have
   it; it is no likelihood of the sequence.
   """
-  flips = _checked(flips)
+  flips = sequences.checked(flips)
   return stats.binom.logpmf(flips.sum(axis=1), flips.shape[1], p)
 
 
@@ -265,7 +266,7 @@ def window_log_likelihood_as_published(
   The flip that is scored is inside its own window, and impossible flips get
   probability `FLOOR`. Kept for comparison only.
   """
-  flips = _checked(flips)
+  flips = sequences.checked(flips)
   entries = np.concatenate([np.full((len(flips), 1), p), flips], axis=1)
   total = np.pad(np.cumsum(entries, axis=1), ((0, 0), (1, 0)))
   last = np.arange(2, entries.shape[1] + 1)
@@ -273,12 +274,3 @@ def window_log_likelihood_as_published(
   mean = (total[:, last] - total[:, first]) / (last - first)
   wanted = np.clip(2 * p - mean, 0, 1)
   return np.log(np.maximum(np.where(flips, wanted, 1 - wanted), FLOOR))
-
-
-def _checked(flips):
-  flips = np.asarray(flips)
-  if flips.ndim != 2 or not flips.size or not np.isin(flips, (0, 1)).all():
-    raise errors.InputError(
-      f"flips of shape {flips.shape}; expected zeros and ones [sequence, flip]"
-    )
-  return flips.astype(np.int32)

@@ -115,7 +115,11 @@ def values(
   if name in PER_SEQUENCE:
     statistic = _mean_of(PER_SEQUENCE[name])
   replicates = np.stack(
-    [_replicates(one.flips, name, resamples, seed) for one in found]
+    [
+      # Sequences of every prompt are resampled for themselves.
+      _replicates(one.flips, name, resamples, seed + place)
+      for place, one in enumerate(found)
+    ]
   )
   return computed(found, statistic)._replace(replicates=replicates)
 

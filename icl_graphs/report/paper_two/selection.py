@@ -151,7 +151,9 @@ def observed(
       yticklabels=list(slopes),
       ylim=(max(len(slopes), 1) - 0.5, -0.5),
     )
-    right.set_xlim(left=min(0.0, *columns.ravel()))
+    right.set_xlim(
+      min([0.0, *columns.ravel()]), 1.1 * max([1.0, *columns.ravel()])
+    )
     figure.legend(
       *right.get_legend_handles_labels(), loc="outside lower right", ncols=3
     )

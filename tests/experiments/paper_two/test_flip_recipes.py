@@ -6,6 +6,7 @@ import pytest
 from icl_graphs import errors
 from icl_graphs.experiments import recipe
 from icl_graphs.experiments.paper_two import (
+  generated,
   generation,
   judgment,
   subsequences,
@@ -45,6 +46,12 @@ def test_fallacy_is_shown(fallacy, tmp_path):
   spread = outcome.numbers["sd_of_mean"]
   assert spread["share_of_the_way_to_window_5"] == pytest.approx(1, abs=0.25)
   assert spread["low"] < spread["value"] < spread["high"] < 0
+
+
+def test_sequences_of_every_prompt_are_resampled_for_themselves(independent):
+  (one, *_) = generated.conditions(independent)
+  found = generated.values([one, one], "mean", 400, 0).replicates
+  assert abs(np.corrcoef(found)[0, 1]) < 0.2
 
 
 def test_independent_flips_show_no_fallacy(independent, tmp_path):

@@ -56,9 +56,17 @@ Draw = Callable[[Sequence[Model], pathlib.Path], Sequence[Picture]]
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
-  """Text of a table, with what explains it and the state of a verdict."""
+  """Text of a table.
+
+  Attributes:
+    text: what is read first.
+    beside: smaller, below it.
+    why: what explains it.
+    state: of a verdict.
+  """
 
   text: str
+  beside: tuple[str, ...] = ()
   why: str = ""
   state: str = ""
 
@@ -170,12 +178,12 @@ def _number(entry: Mapping[str, Any] | None) -> Cell:
   value, low, high, null, *limits = (
     wording.as_float(entry.get(key)) for key in keys
   )
-  text = f"{wording.number(value)} {wording.interval(low, high)}".strip()
+  beside = [wording.interval(low, high)]
   if all(map(math.isfinite, limits)):
-    text += " ({} to {})".format(*(wording.number(one) for one in limits))
+    beside.append("({} to {})".format(*map(wording.number, limits)))
   elif math.isfinite(null):
-    text += f" ({wording.number(null, value)})"
-  return Cell(text)
+    beside.append(f"({wording.number(null, value)})")
+  return Cell(wording.number(value), tuple(filter(None, beside)))
 
 
 def verdicts(models: Sequence[Model]) -> Table:
@@ -191,8 +199,8 @@ def verdicts(models: Sequence[Model]) -> Table:
     cells = [
       Cell(
         by_model[place]["verdict"],
-        by_model[place]["reason"],
-        _STATES.get(by_model[place]["verdict"], ""),
+        why=by_model[place]["reason"],
+        state=_STATES.get(by_model[place]["verdict"], ""),
       )
       if place in by_model
       else Cell(_NONE)
@@ -220,7 +228,10 @@ def markdown(table: Table) -> str:
   lines = [f"### {table.title}", ""]
   lines.append(_line(table.header))
   lines.append(_line(["---"] * len(table.header)))
-  lines += [_line([cell.text for cell in row]) for row in table.rows]
+  lines += [
+    _line([" ".join((cell.text, *cell.beside)) for cell in row])
+    for row in table.rows
+  ]
   if table.note:
     lines += ["", table.note]
   return "\n".join(lines) + "\n"

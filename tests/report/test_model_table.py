@@ -53,10 +53,9 @@ def test_rows_are_models_and_claims(folders):
   models = model_table.read(folders)
   numbers = model_table.headlines(models, WANTED)
   assert numbers.header == ("model", "relative energy, grid")
-  assert [[cell.text for cell in row] for row in numbers.rows] == [
-    ["one", "0.840 [0.830, 0.850] (1.00)"],
-    ["two", "–"],
-  ]
+  measured = model_table.Cell("0.840", ("[0.830, 0.850]", "(1.00)"))
+  assert [row[1] for row in numbers.rows] == [measured, model_table.Cell("–")]
+  assert [row[0].text for row in numbers.rows] == ["one", "two"]
   assert model_table.headlines(models[1:], WANTED) is None
   verdicts = model_table.verdicts(models)
   assert verdicts.header[2:] == ("one", "two", "shown on")
@@ -70,7 +69,7 @@ def test_nulls_with_limits_are_told_by_these(tmp_path):
   energy = {"value": -0.2, "null": 0.0, "null_low": -0.1, "null_high": 0.1}
   folder = finished(tmp_path / "a", "one", "shown", energy)
   table = model_table.headlines(model_table.read([folder]), WANTED)
-  assert table.rows[0][1].text == "-0.200 (-0.100 to 0.100)"
+  assert table.rows[0][1].beside == ("(-0.100 to 0.100)",)
 
 
 def test_files_are_escaped(folders, tmp_path):
@@ -83,6 +82,7 @@ def test_files_are_escaped(folders, tmp_path):
   text = plain.read_text("utf-8")
   assert "A mesh \\| forms." in text
   assert text.count("\n| ") == 2 * 2 + 2 + 2
+  assert "| one | 0.840 [0.830, 0.850] (1.00) |" in text
   assert "Criterion: beyond its null." in text
   assert text.count("\n- one: *shown.*") == 2
   assert "\n- two: *cannot tell.* <why>" in text

@@ -4,7 +4,12 @@ Four kinds of documents in fixed numbers per step: flips of a coin whose
 probability is stated (G), of a window average (W), of a process that is a fair
 coin or repeats a word (T), and judgments of that process (J). Everything is
 drawn on the device, from one key per step, so that a run can continue from any
-step. `theory.coin_mixture` has the exact predictions.
+step.
+
+A flip or label that was drawn is a noisy account of what could have been drawn.
+Every document also says what else could stand there, and how likely that was
+given all before it, so that the loss can be its own expectation: the same
+gradient on average, with far less noise.
 
 Legend: B documents, F flips, T tokens.
 """
@@ -13,20 +18,14 @@ import dataclasses
 import functools
 from typing import NamedTuple
 
-import jax
 from jax import numpy as jnp
 from jax import random
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 import numpy as np
 
 from icl_graphs.tasks import coins
-from icl_graphs.training import coin_tokenizer
+from icl_graphs.training import coin_processes, coin_tokenizer
 
-# The process P: a fair coin, or with this chance a repeated word.
-NOT_RANDOM = 0.25
-# Word lengths 1 to 20, length l with a chance in proportion to 1/l.
-LONGEST_WORD = 20
-WINDOW = 5
 LABEL_WEIGHT = 5.0
 
 
@@ -36,10 +35,14 @@ class Rows(NamedTuple):
   Attributes:
     tokens: int32 [B, T + 1], BOS first, padded at the end.
     weights: float32 [B, T], of the losses of `tokens[:, 1:]`.
+    others: int32 [B, T], what could have stood there instead.
+    chances: float32 [B, T], of `others`, given what comes before.
   """
 
   tokens: Int[Array, "B T+1"]
   weights: Float[Array, "B T"]
+  others: Int[Array, "B T"]
+  chances: Float[Array, "B T"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Stage:
   window: int = 3
   mixed: int = 9
   judgments: int = 9
-  repeated: float = NOT_RANDOM
+  repeated: float = coin_processes.NOT_RANDOM
   power: float = 1.0
 
   @property
@@ -93,55 +96,6 @@ def sample(key: Array, stage: Stage) -> tuple[Rows, Rows]:
   ]
   joined = Rows(*map(jnp.concatenate, zip(*continued, strict=True)))
   return joined, _judged(keys[3], stage)
-
-
-def process(
-  key: Array,
-  batch: int,
-  length: int,
-  repeated: float = NOT_RANDOM,
-  power: float = 1.0,
-) -> tuple[Int[Array, "B F"], Bool[Array, " B"]]:
-  """Flips of the process P, and whether they repeat a word.
-
-  Args:
-    key: a PRNG key.
-    batch: B.
-    length: F.
-    repeated: share of B that repeats a word, in expectation.
-    power: of one over the length, in the chance of these words' lengths.
-  """
-  keys = random.split(key, 4)
-  fair = random.bernoulli(keys[0], shape=(batch, length)).astype(jnp.int32)
-  word = random.bernoulli(keys[1], shape=(batch, LONGEST_WORD))
-  periods = jnp.arange(1, LONGEST_WORD + 1)
-  odds = -power * jnp.log(periods.astype(jnp.float32))
-  period = periods[random.categorical(keys[2], odds, shape=(batch,))]
-  place = jnp.arange(length)[None] % period[:, None]
-  tiled = jnp.take_along_axis(word.astype(jnp.int32), place, axis=1)
-  repeats = random.bernoulli(keys[3], repeated, (batch,))
-  return jnp.where(repeats[:, None], tiled, fair), repeats
-
-
-def window_average(key: Array, batch: int, length: int) -> Int[Array, "B F"]:
-  """Flips of a window average of 5 at .5, after a flip of Heads.
-
-  The chance of Tails is one minus the mean of the last five entries of .5,
-  Heads, and the flips so far.
-  """
-  # Entries not there yet are worth the mean of those that are.
-  uniform = random.uniform(key, (length, batch))
-
-  def flip(history, now):
-    place, draws = now
-    known = jnp.minimum(place + 2, WINDOW).astype(jnp.float32)
-    tails = draws < 1.0 - jnp.sum(history, axis=1) / known
-    tails = tails.astype(jnp.float32)
-    return jnp.concatenate([history[:, 1:], tails[:, None]], axis=1), tails
-
-  start = jnp.zeros((batch, WINDOW)).at[:, -2].set(0.5)
-  _, flips = jax.lax.scan(flip, start, (jnp.arange(length), uniform))
-  return flips.T.astype(jnp.int32)
 
 
 class _Prompts(NamedTuple):
@@ -176,24 +130,57 @@ def _words(spaced: bool) -> Array:
   return jnp.array([known[space + word] for word in coins.WORDS], jnp.int32)
 
 
-def _continued(prompt: Array, flips: Array, seeded: bool, pad: int) -> Rows:
-  """Prompts [B, P], then flips and commas, both of which count."""
-  batch, length = flips.shape
+@functools.cache
+def _opposites() -> np.ndarray:
+  """Token to the one that could have been drawn in its place, or itself."""
+  known = coin_tokenizer.ids()
+  table = np.arange(len(known), dtype=np.int32)
+  label = tuple(f" {one}" for one in (coins.RANDOM, coins.NOT_RANDOM))
+  spaced = tuple(f" {one}" for one in coins.WORDS)
+  for pair in (coins.WORDS, spaced, label):
+    one, other = (known[piece] for piece in pair)
+    table[one], table[other] = other, one
+  return table
+
+
+def _rows(tokens: Array, weights: Array, chances: Array) -> Rows:
+  """Documents from arrays [B, T + 1] that speak of every token."""
+  others = jnp.asarray(_opposites())[tokens]
+  return Rows(tokens, weights[:, 1:], others[:, 1:], chances[:, 1:])
+
+
+def _continued(
+  prompt: Array, flips: Array, tails: Array, seeded: bool, pad: int
+) -> Rows:
+  """Prompts [B, P], then flips and commas, both of which count.
+
+  Args:
+    prompt: int32 [B, P].
+    flips: int32 [B, F].
+    tails: float32 [B, F], chance of Tails given the flips before.
+    seeded: whether a flip is in the prompt.
+    pad: tokens to add at the end.
+  """
   written = _words(True)[flips]
   if not seeded:
     written = written.at[:, 0].set(_words(False)[flips[:, 0]])
-  comma = jnp.full_like(written, coin_tokenizer.ids()[","])
-  body = jnp.stack([written, comma], axis=2).reshape(batch, 2 * length)
-  counts = jnp.ones(body.shape).at[:, -1].set(0.0)
-  before = jnp.zeros((batch, prompt.shape[1] - 1))
-  after = ((0, 0), (0, pad))
-  # Nothing follows the last comma, which is therefore not read.
-  tokens = jnp.concatenate([prompt, body], axis=1)
-  weights = jnp.concatenate([before, counts], axis=1)
-  tokens = jnp.pad(
-    tokens, after, constant_values=coin_tokenizer.ids()[coin_tokenizer.PAD]
+  opposite = jnp.where(flips == 1, 1.0 - tails, tails)
+  known = coin_tokenizer.ids()
+
+  def joined(before, each, comma, after):
+    """Of the prompt, of flips, of their commas, of padding; [B, T + 1]."""
+    commas = jnp.full_like(each, comma)
+    body = jnp.stack([each, commas], axis=2).reshape(len(flips), -1)
+    # Nothing follows the last comma, which is therefore not read.
+    whole = jnp.concatenate([before.astype(each.dtype), body[:, :-1]], axis=1)
+    return jnp.pad(whole, ((0, 0), (0, pad)), constant_values=after)
+
+  nothing = jnp.zeros(prompt.shape)
+  return _rows(
+    joined(prompt, written, known[","], known[coin_tokenizer.PAD]),
+    joined(nothing, jnp.ones(flips.shape), 1.0, 0.0),
+    joined(nothing, opposite, 0.0, 0.0),
   )
-  return Rows(tokens[:, :-1], jnp.pad(weights, after)[:, :-1])
 
 
 def _stated(key: Array, batch: int, length: int) -> Rows:
@@ -211,27 +198,36 @@ def _stated(key: Array, batch: int, length: int) -> Rows:
   rows = jnp.broadcast_to(jnp.asarray(prompt)[None], (batch, len(prompt)))
   rows = jnp.where(heads, numbers[100 - percent][:, None], rows)
   rows = jnp.where(tails, numbers[percent][:, None], rows)
-  return _continued(rows, flips.astype(jnp.int32), True, 0)
+  flips = flips.astype(jnp.int32)
+  tails = jnp.broadcast_to(chance, flips.shape)
+  return _continued(rows, flips, tails, True, 0)
 
 
 def _window(key: Array, batch: int, length: int) -> Rows:
   prompt = jnp.asarray(_encoded(coins.generation(fair=True).text))
   rows = jnp.broadcast_to(prompt[None], (batch, len(prompt)))
-  return _continued(rows, window_average(key, batch, length), True, 0)
+  flips, tails = coin_processes.window_average(key, batch, length)
+  return _continued(rows, flips, tails, True, 0)
 
 
 def _mixed(key: Array, stage: Stage) -> Rows:
   prompt = jnp.asarray(_encoded(coins.tree([]).text))
   rows = jnp.broadcast_to(prompt[None], (stage.mixed, len(prompt)))
-  flips, _ = process(key, stage.mixed, stage.flips, stage.repeated, stage.power)
-  return _continued(rows, flips, False, _prompts().stated - len(prompt))
+  flips, _ = coin_processes.process(
+    key, stage.mixed, stage.flips, stage.repeated, stage.power
+  )
+  tails, _ = coin_processes.posterior(flips)
+  pad = _prompts().stated - len(prompt)
+  return _continued(rows, flips, tails[:, :-1], False, pad)
 
 
 def _judged(key: Array, stage: Stage) -> Rows:
   """Prompts with 1 to `judged` flips and the label; flips and label count."""
   batch, longest = stage.judgments, stage.judged
   keys = random.split(key, 3)
-  flips, repeats = process(keys[0], batch, longest, stage.repeated, stage.power)
+  flips, repeats = coin_processes.process(
+    keys[0], batch, longest, stage.repeated, stage.power
+  )
   count = random.randint(keys[1], (batch,), 1, longest + 1)
   comma = random.bernoulli(keys[2], shape=(batch,)).astype(jnp.int32)
   written = _words(True)[flips]
@@ -261,6 +257,15 @@ def _judged(key: Array, stage: Stage) -> Rows:
   )
   tokens = jnp.where(ending >= 0, picked(ends, ending), tokens)
   is_flip = (inside >= 0) & (ending < 0) & (inside % 2 == 0)
-  is_label = (ending == len(tail)).astype(jnp.float32)
-  weights = is_flip.astype(jnp.float32) + LABEL_WEIGHT * is_label
-  return Rows(tokens, weights[:, 1:])
+  is_label = ending == len(tail)
+  weights = is_flip.astype(jnp.float32)
+  weights += LABEL_WEIGHT * is_label.astype(jnp.float32)
+  tails, not_random = coin_processes.posterior(flips)
+  opposite = jnp.where(flips == 1, 1.0 - tails[:, :-1], tails[:, :-1])
+  doubted = jnp.take_along_axis(not_random, count[:, None], axis=1)
+  doubted = jnp.where(repeats[:, None], 1.0 - doubted, doubted)
+  chances = jnp.where(
+    is_flip, picked(jnp.repeat(opposite, 2, axis=1), inside), 0.0
+  )
+  chances = jnp.where(is_label, doubted, chances)
+  return _rows(tokens, weights, chances)

@@ -13,6 +13,7 @@ from icl_graphs.models import config as config_lib
 from icl_graphs.models import decoder, families, rope
 from icl_graphs.training import (
   coin_mixture,
+  coin_processes,
   coin_tokenizer,
   forward,
   optimise,
@@ -41,7 +42,9 @@ def describe() -> Recipe:
 
   Comparing a flip with the one a word ago has to be learned for every length
   of a word. In the mixture only one document in seven shows such words: with
-  it alone, 1,000 steps learned no word longer than one flip.
+  it alone, 1,000 steps learned no word longer than one flip. What is expected
+  after a context is that of the mixture in every stage; only the contexts
+  differ.
   """
   return Recipe(
     width=128,
@@ -91,7 +94,7 @@ def lags(described: recipe.Recipe) -> list[tuple[int, int, int]]:
   on, until the longest word and the flip after it are seen. Heads left over are
   free.
   """
-  wanted = range(1, 2 * coin_mixture.LONGEST_WORD + 2, 2)
+  wanted = range(1, 2 * coin_processes.LONGEST_WORD + 2, 2)
   places = itertools.product(range(described.layers), range(described.heads))
   return [(*place, lag) for place, lag in zip(places, wanted, strict=False)]
 
@@ -134,6 +137,9 @@ def loss(
 ) -> Float[Array, ""]:
   """Weighted mean cross-entropy of one step's documents, in nats.
 
+  That of a flip or label is its expectation given all before it, which the
+  documents tell; see `coin_mixture`.
+
   Args:
     params: of the decoder.
     config: of the decoder.
@@ -143,10 +149,13 @@ def loss(
   """
   total, weight = jnp.zeros(()), jnp.zeros(())
   for rows in coin_mixture.sample(key, stage):
-    losses = optax.softmax_cross_entropy_with_integer_labels(
-      forward.logits(params, config, rows.tokens[:, :-1]),
-      rows.tokens[:, 1:].ravel(),
+    logits = forward.logits(params, config, rows.tokens[:, :-1])
+    drawn, other = (
+      optax.softmax_cross_entropy_with_integer_labels(logits, tokens.ravel())
+      for tokens in (rows.tokens[:, 1:], rows.others)
     )
+    chance = rows.chances.ravel()
+    losses = (1.0 - chance) * drawn + chance * other
     total += jnp.sum(losses * rows.weights.ravel())
     weight += jnp.sum(rows.weights)
   return total / weight

@@ -10,6 +10,7 @@ from icl_graphs.tasks import coins
 from icl_graphs.theory import coin_mixture as exact
 from icl_graphs.training import (
   coin_mixture,
+  coin_processes,
   coin_tokenizer,
   forward,
   optimise,
@@ -25,10 +26,7 @@ PIECES = np.array(coin_tokenizer.vocabulary())
 @pytest.fixture(scope="module")
 def drawn():
   sample = jax.jit(lambda key: coin_mixture.sample(key, STAGE))
-  return [
-    (np.asarray(rows.tokens), np.asarray(rows.weights))
-    for rows in sample(jax.random.key(0))
-  ]
+  return jax.tree.map(np.asarray, sample(jax.random.key(0)))
 
 
 def texts(tokens):
@@ -45,7 +43,7 @@ def flips_of(text):
 
 
 def test_stated_documents_are_prompts_and_flips(drawn):
-  tokens, weights = (leaf[:200] for leaf in drawn[0])
+  tokens, weights = (leaf[:200] for leaf in drawn[0][:2])
   percents = []
   for text, row in zip(texts(tokens), weights, strict=True):
     percent = int(text.split(" and ")[1].split("%")[0])
@@ -63,15 +61,15 @@ def test_stated_documents_are_prompts_and_flips(drawn):
 
 
 def test_tree_documents_are_prompts_and_flips(drawn):
-  tokens, weights = (leaf[260:410] for leaf in drawn[0])
+  tokens, weights = (leaf[260:410] for leaf in drawn[0][:2])
   for text, row in zip(texts(tokens), weights, strict=True):
     flips = flips_of(text)
     assert len(flips) == 12 and row.sum() == 23
-    assert text == coins.tree(flips).text
+    assert text + "," == coins.tree(flips).text
 
 
 def test_judgments_are_prompts_and_labels(drawn):
-  tokens, weights = drawn[1]
+  tokens, weights = drawn[1][:2]
   commas, counts, labels = [], [], []
   for text, row, ids in zip(texts(tokens), weights, tokens, strict=True):
     flips = flips_of(text)
@@ -90,8 +88,57 @@ def test_judgments_are_prompts_and_labels(drawn):
   assert np.mean(labels) == pytest.approx(0.25, abs=0.08)
 
 
+def likely(text):
+  """Exact chance of Tails after the prompt of a document, and flip by flip."""
+  flips = np.array(flips_of(text))
+  if "weighted coin" in text:
+    percent = int(text.split(" and ")[1].split("%")[0])
+    return np.full(len(flips) - 1, percent / 100), flips[1:]
+  if "fair coin, with" in text:
+    return exact.window_tails(flips[1:])[:-1], flips[1:]
+  return exact.next_tails(flips)[:-1], flips
+
+
+def test_losses_expect_what_could_have_been_drawn(drawn):
+  label = {" random", " non"}
+  for rows in drawn:
+    for text, *row in zip(texts(rows.tokens), *rows, strict=True):
+      tokens, weights, others, chances = row
+      counted = weights > 0
+      written = PIECES[tokens[1:]][counted]
+      other, chance = PIECES[others][counted], chances[counted]
+      tails, flips = likely(text)
+      is_flip = np.char.strip(written) != ","
+      if written[-1] in label:
+        assert {written[-1], other[-1]} == label
+        not_random = exact.not_random(flips)[-1]
+        told = 1 - not_random if written[-1] == " non" else not_random
+        assert chance[-1] == pytest.approx(told, abs=1e-6)
+        is_flip[-1] = False
+      expected = np.where(flips == 1, 1 - tails, tails)
+      np.testing.assert_allclose(chance[is_flip], expected, atol=1e-6)
+      assert all(
+        {one.strip(), two.strip()} == set(coins.WORDS)
+        and one.startswith(" ") == two.startswith(" ")
+        for one, two in zip(written[is_flip], other[is_flip], strict=True)
+      )
+      assert (chance[written == ","] == 0).all()
+
+
+@pytest.mark.parametrize("flips", [1, 20, 150])
+def test_the_posterior_is_that_of_the_exact_predictor(flips):
+  draw = jax.jit(lambda key: coin_processes.process(key, 50, flips, 0.7, 0.0))
+  drawn, _ = draw(jax.random.key(flips))
+  found = jax.jit(coin_processes.posterior)(drawn)
+  drawn = np.asarray(drawn)
+  for one, right in zip(
+    found, (exact.next_tails(drawn), exact.not_random(drawn)), strict=True
+  ):
+    np.testing.assert_allclose(one, right, atol=2e-6)
+
+
 def test_the_process_is_that_of_the_exact_predictor():
-  draw = jax.jit(lambda key: coin_mixture.process(key, 20_000, 40))
+  draw = jax.jit(lambda key: coin_processes.process(key, 20_000, 40))
   flips, repeats = map(np.asarray, draw(jax.random.key(1)))
   assert repeats.mean() == pytest.approx(0.25, abs=0.012)
   posterior = exact.not_random(flips)
@@ -109,9 +156,10 @@ def test_the_process_is_that_of_the_exact_predictor():
 
 
 def test_window_averages_are_those_of_the_exact_predictor():
-  draw = jax.jit(lambda key: coin_mixture.window_average(key, 20_000, 50))
-  flips = np.asarray(draw(jax.random.key(2)))
+  draw = jax.jit(lambda key: coin_processes.window_average(key, 20_000, 50))
+  flips, told = map(np.asarray, draw(jax.random.key(2)))
   tails = exact.window_tails(flips)[:, :-1]
+  np.testing.assert_allclose(told, tails, atol=1e-6)
   assert ((flips == 0) | (tails > 0)).all() and (
     (flips == 1) | (tails < 1)
   ).all()
@@ -127,7 +175,7 @@ def test_window_averages_are_those_of_the_exact_predictor():
 
 def test_constants_are_those_of_the_exact_predictor():
   for name in ("NOT_RANDOM", "LONGEST_WORD", "WINDOW"):
-    assert getattr(coin_mixture, name) == getattr(exact, name)
+    assert getattr(coin_processes, name) == getattr(exact, name)
 
 
 def test_the_key_decides_the_documents():
@@ -156,7 +204,7 @@ def test_the_recipe_ends_with_the_mixture():
 
 def test_a_stage_may_repeat_more_and_longer_words():
   draw = jax.jit(
-    lambda key: coin_mixture.process(key, 4000, 60, repeated=0.9, power=0.0)
+    lambda key: coin_processes.process(key, 4000, 60, repeated=0.9, power=0.0)
   )
   flips, repeats = map(np.asarray, draw(jax.random.key(5)))
   assert repeats.mean() == pytest.approx(0.9, abs=0.02)
@@ -186,8 +234,11 @@ def test_the_loss_is_the_weighted_mean():
   total, weight = 0.0, 0.0
   for rows, logits in jax.tree.map(np.asarray, parts):
     logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    each = -logs[np.arange(len(logs)), rows.tokens[:, 1:].ravel()]
-    total += each @ rows.weights.ravel()
+    place = np.arange(len(logs))
+    chance = rows.chances.ravel()
+    each = (1 - chance) * logs[place, rows.tokens[:, 1:].ravel()]
+    each += chance * logs[place, rows.others.ravel()]
+    total -= each @ rows.weights.ravel()
     weight += rows.weights.sum()
   assert float(found) == pytest.approx(total / weight, rel=1e-5)
 

@@ -21,8 +21,8 @@ _CLAIM = (
   "Flips appended to a multiple-choice question capture the next token (C10;"
   " official figure: davinci-003 does so in 8 of 10 questions).",
   "mean over questions of P(Flips) - P(letter of the right answer) with"
-  f" {DRAWN} flips: 95% interval over questions above 0; without flips not"
-  " above 0, and with random weights not above 0",
+  f" {DRAWN} flips: 95% interval over questions above 0, and above the same"
+  " questions' with random weights; without flips not above 0",
 )
 
 
@@ -111,6 +111,7 @@ def run(
     f"{DRAWN} flips": mean(apart, DRAWN),
     "no flips": mean(apart, 0),
     "random weights": mean(chance, DRAWN),
+    "beyond random weights": mean(apart - chance, DRAWN),
   }
   return recipe.Outcome(
     (_judged(found),),
@@ -120,6 +121,12 @@ def run(
         scores[:, list(lengths).index(DRAWN), place].mean()
       )
       for place, name in enumerate(classes)
+    }
+    | {
+      "questions that flips capture": {
+        "value": int((apart[:, list(lengths).index(DRAWN)] > 0).sum()),
+        "of": len(items),
+      }
     },
     _FIGURES,
     (_table(items, lengths, apart),),
@@ -158,18 +165,19 @@ def _numbers(found) -> dict[str, dict[str, float]]:
 
 
 def _judged(found) -> recipe.Claim:
-  with_flips, without, random = found.values()
+  with_flips, without, random, beyond = found.values()
   reason = (
     f"P(Flips) - P(right letter) is {with_flips.text()} with {DRAWN} flips,"
-    f" {without.text()} without, {random.text()} with random weights."
+    f" {without.text()} without, {random.text()} with random weights"
+    f" (difference {beyond.text()})."
   )
   if not np.isfinite(with_flips.low):
     return recipe.Claim(
       *(*_CLAIM, recipe.CANNOT_TELL), f"Too few questions. {reason}"
     )
-  if with_flips.high <= 0 or without.low > 0 or random.low > 0:
-    return recipe.Claim(*_CLAIM, recipe.NOT_SHOWN, reason)
-  verdict = recipe.SHOWN if with_flips.low > 0 else recipe.CANNOT_TELL
+  least = min(with_flips.low, beyond.low)
+  denied = min(with_flips.high, beyond.high) <= 0 or without.low > 0
+  verdict = recipe.verdict(least > 0 and not denied, denied)
   return recipe.Claim(*_CLAIM, verdict, reason)
 
 
@@ -210,6 +218,8 @@ _FIGURES = (
 _NOTES = (
   "The questions are this project's own unless a file is given; the paper took"
   " ten of the MMLU test set.",
+  "More tokens count as a flip than as a letter: with random weights flips lead"
+  " by a little, which is taken off.",
   "Questions are read as raw text, whatever the form of the other prompts.",
   "The released code's score of everything else adds D twice and omits B; here"
   " every letter is counted once.",

@@ -35,7 +35,8 @@ class Reader:
 
   @property
   def untrained(self):
-    return Reader(distracted=False)
+    """All tokens are alike, and more of them are flips than one letter."""
+    return Reader(distracted=None)
 
   def read(self, name, groups, sets):
     items = distraction.questions(self)
@@ -48,6 +49,8 @@ class Reader:
       mass[:, 1 + "ABCD".index(item.key)] = 0.5
       if self.distracted:
         mass[np.array(some), 0] = 0.8
+      if self.distracted is None:
+        mass[:] = [[0.08, *[0.01] * 4, 0.02]]
       found.append(np.log(mass))
     return found
 
@@ -57,6 +60,9 @@ def test_distraction_is_seen(tmp_path):
   (claim,) = found.claims
   assert claim.verdict == recipe.SHOWN
   assert found.numbers["flips less answer, no flips"]["value"] < 0
+  assert found.numbers["flips less answer, random weights"]["low"] > 0
+  captured = found.numbers["questions that flips capture"]
+  assert captured == {"value": 10, "of": 10}
   assert (tmp_path / "questions.png").stat().st_size
   assert {row[2] for row in found.tables[0].rows} == {"1"}
   # What does not fit into the model is not asked.

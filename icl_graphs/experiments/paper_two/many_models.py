@@ -12,7 +12,11 @@ import xarray as xr
 from icl_graphs.experiments import recipe
 from icl_graphs.experiments.paper_two import distraction
 from icl_graphs.report import model_table, run_folder
-from icl_graphs.report.paper_two import many_models as figures
+from icl_graphs.report.paper_two import (
+  model_lines,
+  models_beliefs,
+  models_flips,
+)
 
 HEADLINES = (
   model_table.Headlines(
@@ -104,7 +108,7 @@ def draw(
   return written
 
 
-def _measured(models, names: Sequence[str]) -> figures.Measured:
+def _measured(models, names: Sequence[str]) -> model_lines.Measured:
   """Model to its measurements in all of some recipes, if it has them."""
   found = {}
   for model in models:
@@ -122,12 +126,12 @@ def _measured(models, names: Sequence[str]) -> figures.Measured:
 
 # File to the recipes whose measurements it shows.
 _DRAWN = {
-  "models_mean.png": (("generation",), figures.means),
-  "models_flips.png": (("generation", "subsequences"), figures.statistics),
-  "models_judged.png": (("judgment",), figures.judged),
-  "models_concepts.png": (("judgment",), figures.by_concept),
-  "models_expected.png": (("trees",), figures.expected),
-  "models_questions.png": (("distraction",), figures.questions),
+  "models_mean.png": (("generation",), models_flips.means),
+  "models_flips.png": (("generation", "subsequences"), models_flips.statistics),
+  "models_judged.png": (("judgment",), models_beliefs.judged),
+  "models_concepts.png": (("judgment",), models_beliefs.by_concept),
+  "models_expected.png": (("trees",), models_beliefs.expected),
+  "models_questions.png": (("distraction",), models_beliefs.questions),
 }
 _CAPTIONS = {
   "models_mean.png": (

@@ -9,7 +9,7 @@ import xarray as xr
 from icl_graphs.experiments.paper_two import many_models
 from icl_graphs.report import figures, model_table, run_folder
 from icl_graphs.report.paper_one import intervals
-from icl_graphs.report.paper_two import many_models as curves
+from icl_graphs.report.paper_two import models_flips
 from icl_graphs.tasks import coins
 from launch import experiments
 
@@ -150,7 +150,7 @@ def test_bands_are_those_of_independent_flips(drawn, tmp_path):
   generator = np.random.default_rng(1)
   names = ("longest_run", "alternation", "distinct", "gzip_together", "indel")
   data = xr.Dataset(flips(generator, names), {"percent": PERCENTS})
-  curves.statistics(tmp_path / "flips.png", {"one": data, "none": None})
+  models_flips.statistics(tmp_path / "flips.png", {"one": data, "none": None})
   below = drawn["flips.png"].axes[5]
   null = data["longest_run_bernoulli"].sortby("percent").values
   ends = np.quantile(null, (0.025, 0.975), axis=1) / null.mean(axis=1) - 1

@@ -122,7 +122,7 @@ def scene(one: view.GraphView) -> dict:
     words (one-sided 2.5%), and `untrained_energy`, all [layer][context].
   """
   points = figures.turned(one)
-  pictures = [[_fitted(picture) for picture in row] for row in points]
+  pictures = [[fitted(picture) for picture in row] for row in points]
   energy = one.stat("energy_relative")[:, one.window]
   limit = one.null_band("energy_relative")[0][:, one.window]
   untrained = one.control.stat("energy_relative")[:, one.window]
@@ -130,7 +130,7 @@ def scene(one: view.GraphView) -> dict:
     "graph": one.spec,
     "words": one.words,
     "edges": [list(edge) for edge in one.edges],
-    "positions": _fitted(one.positions),
+    "positions": fitted(one.positions),
     "layers": one.labels("layer"),
     "contexts": one.labels("context"),
     "unit": one.unit,
@@ -144,7 +144,7 @@ def scene(one: view.GraphView) -> dict:
   }
 
 
-def _fitted(points: np.ndarray) -> list | None:
+def fitted(points: np.ndarray) -> list | None:
   """Points centred and scaled into the square from -1 to 1."""
   if not np.isfinite(points).all():
     return None

@@ -1,16 +1,16 @@
 """Figures of the ring of phases, from what was measured.
 
-Legend: R concepts, J contexts (j flips after the first period), n context
-lengths of the trees.
+Legend: R concepts, J contexts (j flips after the first period), n numbers of
+flips.
 """
 
 from collections.abc import Mapping
 import pathlib
 
-from jaxtyping import Float, Int
+from jaxtyping import Float
 import numpy as np
 
-from icl_graphs.analysis import phases
+from icl_graphs.analysis import concepts, phases
 from icl_graphs.experiments import recipe
 from icl_graphs.experiments.paper_two import (
   over_concepts,
@@ -20,6 +20,7 @@ from icl_graphs.experiments.paper_two import (
 from icl_graphs.report.paper_two import phases as figures
 
 DRAWN = "11000110"
+DEPTH = 6  # of the concept probability
 # Flips after the first period, of the pictures.
 _PICTURED = (0, 4, 8, 12, 20, 36)
 
@@ -28,8 +29,7 @@ def draw(
   folder: pathlib.Path,
   found: phase_claims.Found,
   means: Mapping[str, phase_reads.Means],
-  curves: Float[np.ndarray, "R n"],
-  lengths: Int[np.ndarray, " n"],
+  predicted: Mapping[str, Float[np.ndarray, "R n"]],
 ) -> None:
   """Writes `FIGURES`.
 
@@ -37,8 +37,7 @@ def draw(
     folder: of the recipe.
     found: measures of the geometry.
     means: class means, by condition.
-    curves: concept probability.
-    lengths: of its contexts, from 0.
+    predicted: concept probability after 0 to n - 1 flips, by predictor.
   """
   place = phase_reads.CONCEPTS.index(DRAWN)
   number = len(DRAWN)
@@ -54,11 +53,14 @@ def draw(
     [j for j in _PICTURED if j < last],
     found.layer,
   )
-  never = np.isnan(found.n50).all()
   figures.curves(
     folder / "curves.png",
     np.arange(last),
-    _means(found, _aligned(curves, found.sizes, last)),
+    {
+      name: _means(found, _aligned(curves, found.sizes, last))
+      for name, curves in predicted.items()
+    },
+    _chance(),
     {
       name: {
         key: _means(found, one[key][:, found.layer]) for key in figures.CURVES
@@ -66,7 +68,18 @@ def draw(
       for name, one in found.geometry.items()
     },
     phase_claims.limits(found),
-    np.nan if never else float(np.nanmean(found.n50 - found.sizes)),
+    found.n50 - found.sizes,
+  )
+  figures.spectra(
+    folder / "spectra.png",
+    number + np.arange(last),
+    {
+      name: phases.ring_power(gram[found.layer]) for name, gram in grams.items()
+    },
+    phases.flat_power(number),
+    DRAWN,
+    found.layer,
+    float(found.n50[place]),
   )
   figures.layers(
     folder / "layers.png",
@@ -82,6 +95,13 @@ def draw(
     phases.flat_power(number),
     DRAWN,
     found.layer,
+  )
+
+
+def _chance() -> float:
+  """Concept probability of fair flips, mean over concepts."""
+  return float(
+    np.mean([concepts.chance(name, DEPTH) for name in phase_reads.CONCEPTS])
   )
 
 
@@ -120,12 +140,24 @@ FIGURES = (
   recipe.Figure(
     "curves.png",
     "Mean over all concepts, with 95% intervals over concepts, against the"
-    " flips after the first period. Top: concept probability. Middle: energy of"
-    " the ring of phases at the report layer, without what the flip just read"
-    " tells; grey band: 95% of random orders that keep every flip. Bottom:"
-    " share of the variance of hidden states at flips that is between Heads and"
-    " Tails. Fair flips got the same phase labels. Vertical line: mean n50.",
-    "Concept probability, ring energy and flip share against context.",
+    " flips after the first period. Top: probability that the next 6 flips go"
+    " on with the concept; beside it, where it is known, the exact Bayesian"
+    " answer; dotted: fair flips. Second: energy of the ring of phases at the"
+    " report layer, without what the flip just read tells; grey band: 95% of"
+    " random orders that keep every flip. Below: the two flips themselves, as"
+    " the share of the variance of hidden states at flips that is between Heads"
+    " and Tails, and as the distance of their means over the root mean square"
+    " length of a hidden state. Fair flips got the same phase labels. Vertical"
+    " line: mean n50 of the model, over the concepts that have one.",
+    "Concept probability, ring energy and the two flips against context.",
+  ),
+  recipe.Figure(
+    "spectra.png",
+    f"How the variance of the class means of {DRAWN} splits into waves round"
+    " the ring as the context grows, at the report layer: a ring has it at one"
+    " wave. Dotted: no structure (lower line: the last wave, which has half as"
+    " many modes). Vertical line, if there is one: n50 of this concept.",
+    "Share of variance by waves round the ring against context.",
   ),
   recipe.Figure(
     "layers.png",

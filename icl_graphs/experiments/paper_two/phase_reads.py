@@ -63,7 +63,8 @@ class Means(NamedTuple):
     between, total: variance of hidden states at separators between phases, and
       altogether.
     side_between, side_total: the same at flips, between Heads and Tails.
-    size: mean squared norm at separators.
+    side_apart: squared distance between the class means of Heads and Tails.
+    size, side_size: mean squared norm at separators, and at flips.
   """
 
   gram: Float[np.ndarray, "R K J P P"]
@@ -71,7 +72,9 @@ class Means(NamedTuple):
   total: Float[np.ndarray, "R K J"]
   side_between: Float[np.ndarray, "R K J"]
   side_total: Float[np.ndarray, "R K J"]
+  side_apart: Float[np.ndarray, "R K J"]
   size: Float[np.ndarray, "R K J"]
+  side_size: Float[np.ndarray, "R K J"]
 
 
 def rows(
@@ -191,8 +194,11 @@ def _step(config, params, fixed, row, valid):
     here = at(hidden, "separators").astype(jnp.float32)
     gram, between, total, size = _classes(here, row["phases"], row, most)
     words = at(hidden, "words").astype(jnp.float32)
-    _, side_between, side_total, _ = _classes(words, row["sides"], row, 2)
-    return Means(gram, between, total, side_between, side_total, size)
+    sides, *side = _classes(words, row["sides"], row, 2)
+    apart = jnp.trace(sides, axis1=-2, axis2=-1) - 2 * sides[..., 0, 1]
+    return Means(
+      *(gram, between, total, side[0], side[1], apart, size, side[2])
+    )
 
   tokens = row["tokens"].reshape(batch * most, length)
   _, means = decoder.Decoder(config).apply({"params": params}, tokens, reduce)

@@ -19,10 +19,12 @@ from icl_graphs.experiments.paper_two import (
   phase_claims,
   phase_pictures,
   phase_reads,
+  phase_scene,
 )
 from icl_graphs.tasks import coins
+from icl_graphs.theory import coin_mixture
 
-DEPTH = 6
+DEPTH = phase_pictures.DEPTH
 DRAWS = 1000
 
 
@@ -81,6 +83,9 @@ def run(
     subject, phase_reads.CONCEPTS, phase_reads.FLIPS, fair=True
   )
   curves, lengths = expected(subject, phase_reads.CONCEPTS)
+  exact = None
+  if subject.has_exact_answer:
+    exact = _exact(phase_reads.CONCEPTS, lengths)
   means = {
     "concept": phase_reads.read(subject, "phases", repeated),
     "fair flips": phase_reads.read(subject, "phases of fair flips", fair),
@@ -102,14 +107,28 @@ def run(
     resamples=settings.resamples,
     seed=settings.seed,
   )
-  phase_pictures.draw(folder, found, means, curves, lengths)
+  predicted = {"the model": curves} | (
+    {} if exact is None else {"exact Bayes": exact}
+  )
+  phase_pictures.draw(folder, found, means, predicted)
   return recipe.Outcome(
     phase_claims.claims(found),
     phase_claims.numbers(found),
     phase_pictures.FIGURES,
-    (phase_claims.by_layer(found), _by_concept(found)),
-    _measurements(found, means, curves, lengths),
+    (phase_claims.by_layer(found), _by_concept(found, lengths, exact)),
+    _measurements(found, means, predicted, lengths),
     _NOTES,
+    phase_scene.scene(means["concept"], found, curves),
+  )
+
+
+def _exact(names, lengths) -> np.ndarray:
+  """What the best predictor of the training mixture expects, [R, n]."""
+  return np.array(
+    [
+      coin_mixture.concept_probability(name, lengths[-1], DEPTH)[lengths]
+      for name in names
+    ]
   )
 
 
@@ -127,6 +146,7 @@ def _geometry(means: phase_reads.Means) -> dict[str, np.ndarray]:
   result["flip_share"] = _share(
     means.side_between, means.side_total, means.size
   )
+  result["flip_distance"] = np.sqrt(means.side_apart / means.side_size)
   return result
 
 
@@ -147,13 +167,17 @@ def _orders(means, layer, seed) -> np.ndarray:
   return np.mean(drawn, axis=0)
 
 
-def _by_concept(found: phase_claims.Found) -> recipe.Table:
+def _by_concept(found: phase_claims.Found, lengths, exact) -> recipe.Table:
+  best = np.full(len(found.sizes), np.nan)
+  if exact is not None:
+    best = thresholds.settled(exact, lengths)
   energy = found.energy()
   forms = phase_claims.forms_at(found)
   rows = [
     (
       name,
       "never" if np.isnan(found.n50[row]) else f"{found.n50[row]:.0f}",
+      "-" if np.isnan(best[row]) else f"{best[row]:.0f}",
       "-" if np.isnan(forms[row]) else f"{forms[row]:.1f}",
       f"{energy[row, 0]:.2f}",
       f"{energy[row, -1]:.2f}",
@@ -164,7 +188,8 @@ def _by_concept(found: phase_claims.Found) -> recipe.Table:
   return recipe.Table(
     "Ring of phases at the report layer, by concept",
     (
-      *("concept", "n50 of concept probability", "half-way of energy (flips)"),
+      *("concept", "n50 of concept probability", "n50, exact Bayes"),
+      "half-way of energy (flips)",
       *("energy, first period", "energy, at the end"),
       "energy, last 3 flips alone",
     ),
@@ -172,7 +197,7 @@ def _by_concept(found: phase_claims.Found) -> recipe.Table:
   )
 
 
-def _measurements(found, means, curves, lengths) -> xr.Dataset:
+def _measurements(found, means, predicted, lengths) -> xr.Dataset:
   dims = ("concept", "layer", "flips_after_period")
   data = {}
   for name, one in found.geometry.items():
@@ -183,7 +208,9 @@ def _measurements(found, means, curves, lengths) -> xr.Dataset:
       (*dims, "phase", "phase_"),
       means[name].gram.astype(np.float32),
     )
-  data["concept_probability"] = (("concept", "length"), curves)
+  for name, curves in predicted.items():
+    short = "exact_" if name.startswith("exact") else ""
+    data[f"{short}concept_probability"] = (("concept", "length"), curves)
   data["order_energy"] = (("draw", dims[-1]), found.order)
   return xr.Dataset(
     data,
@@ -205,8 +232,8 @@ _NOTES = (
   " of the first period.",
   "Random weights average what they have read, which changes little from flip"
   " to flip: a ring by itself, and the control that is hardest to beat.",
-  "Two class means, of Heads and Tails, have one component and one distance:"
-  " their share of the variance says all.",
+  "Two class means, of Heads and Tails, have one component and one distance,"
+  " which are their whole energy and spectrum.",
   "Neither paper makes these claims; the question is this project's.",
 )
 

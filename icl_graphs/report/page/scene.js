@@ -62,11 +62,12 @@ function show(figure) {
     if (typeof energy === 'number') {
       said.push(`relative energy ${energy.toFixed(2)}`
         + (typeof chance === 'number'
-          ? ` (relabelled words: above ${chance.toFixed(2)})` : ''));
+          ? ` (${one.null_name || 'relabelled words'}: above ${
+            chance.toFixed(2)})` : ''));
     }
     const accuracy = one.accuracy?.[c];
     if (typeof accuracy === 'number') {
-      said.push(`accuracy ${accuracy.toFixed(2)}`);
+      said.push(`${one.accuracy_name || 'accuracy'} ${accuracy.toFixed(2)}`);
     }
     note.textContent = said.join(', ');
     if (!points) {

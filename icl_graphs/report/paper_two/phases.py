@@ -13,12 +13,12 @@ import numpy as np
 
 from icl_graphs.analysis import pca
 from icl_graphs.analysis import phases as phases_lib
-from icl_graphs.report import alignment, gallery, palette
+from icl_graphs.report import alignment, gallery, palette, placement
 from icl_graphs.report import figures as common
 from icl_graphs.report.paper_one import drawing, intervals
 
 # Measures whose curves are drawn.
-CURVES = ("energy_beyond", "flip_share")
+CURVES = ("energy_beyond", "flip_share", "flip_distance")
 _LOOKS = {
   "concept": intervals.LOOKS[0],
   "fair flips": intervals.LOOKS[1],
@@ -29,7 +29,7 @@ _NAMES = {
   "fair flips": "fair flips",
   "random weights": "concept, random weights",
 }
-_SIDE = 1.75
+_SIDE, _SIZE = 1.75, 6.5  # of a picture in inches, of its labels in points
 
 
 def pictures(
@@ -109,62 +109,142 @@ def picture(
       markerfacecolor=colour if word[phase] == "1" else "white",
       zorder=2,
     )
-    axis.annotate(
-      str(phase + 1),
-      point,
-      xytext=(4, 4),
-      textcoords="offset points",
-      fontsize=6.5,
-      color="#1f2937",
+  unit = 2 * gallery.REACH / (72 * _SIDE)
+  names = [str(phase + 1) for phase in range(len(word))]
+  widths = np.array([0.6 * _SIZE * unit * len(name) for name in names])
+  centres = placement.label_centres(
+    points, widths, 1.1 * _SIZE * unit, 4.5 * unit, gallery.REACH
+  )
+  for centre, name in zip(centres, names, strict=True):
+    axis.text(
+      *(*centre, name),
+      ha="center",
+      va="center",
+      fontsize=_SIZE,
+      color=gallery.INK,
+      zorder=3,
     )
 
 
 def curves(
   path: pathlib.Path,
   after: Int[np.ndarray, " J"],
-  probability: Float[np.ndarray, "3 J"],
+  probability: Mapping[str, Float[np.ndarray, "3 J"]],
+  chance: float,
   measures: Mapping[str, Mapping[str, Float[np.ndarray, "3 J"]]],
   orders: Float[np.ndarray, "2 J"],
-  switch: float,
+  n50: Float[np.ndarray, " R"],
 ) -> None:
   """Concept probability above the geometry, at the same contexts.
 
   Args:
     path: of the PNG.
     after: flips after the first period.
-    probability: of the concept: mean, low and high over concepts.
+    probability: of the concept: mean, low and high over concepts, by
+      predictor.
+    chance: the same of fair flips.
     measures: likewise `CURVES`, by condition.
     orders: energy in random orders of the phases, low and high.
-    switch: mean n50, in flips after the first period; NaN for never.
+    n50: of every concept, in flips after the first period; NaN for never.
   """
+  reached = n50[np.isfinite(n50)]
   with drawing.styled():
-    figure = mpl_figure.Figure((7.2, 7.2), layout="constrained")
-    top, middle, bottom = figure.subplots(3, 1, sharex=True)
-    intervals.line(
-      top, after, probability, _LOOKS["concept"], "concept probability, d = 6"
+    figure = mpl_figure.Figure((7.2, 9.2), layout="constrained")
+    top, middle, share, distance = figure.subplots(4, 1, sharex=True)
+    for (name, values), look in zip(
+      probability.items(),
+      (intervals.LOOKS[0], intervals.LOOKS[3]),
+      strict=False,
+    ):
+      intervals.line(top, after, values, look, name)
+    top.axhline(chance, color="#6b7280", lw=0.8, ls=":", label="fair flips")
+    top.set(
+      ylabel="Probability",
+      ylim=(-0.03, 1.03),
+      title="Generation: probability that the concept goes on (d = 6)",
     )
-    top.set(ylabel="Probability", ylim=(-0.03, 1.03), title="Generation")
     middle.fill_between(
       after, *orders, color="#d1d5db", alpha=0.7, lw=0, label="random orders"
     )
     middle.axhline(1, color="#6b7280", lw=0.8, ls=":")
-    for axis, key in ((middle, CURVES[0]), (bottom, CURVES[1])):
+    for axis, key in zip((middle, share, distance), CURVES, strict=True):
       for name, values in measures.items():
         intervals.line(axis, after, values[key], _LOOKS[name], _NAMES[name])
     middle.set(
       ylabel="Ring energy",
       title="Ring of phases beyond the flip just read (1 = no ring)",
     )
-    bottom.set(
+    share.set(
       ylabel="Share of variance",
       title="Heads or Tails: how much of what differs between flips it is",
-      xlabel="Flips after the first period",
       ylim=(-0.03, 1.03),
     )
-    for axis in (top, middle, bottom):
+    distance.set(
+      ylabel="Distance / RMS length",
+      title="Distance between the means of Heads and Tails",
+      xlabel="Flips after the first period",
+    )
+    distance.set_ylim(bottom=0)
+    for axis in (top, middle, share, distance):
+      if len(reached):
+        axis.axvline(
+          reached.mean(),
+          color="#111827",
+          lw=1,
+          ls=(0, (4, 2)),
+          label=f"mean n50 ({len(reached)} of {len(n50)})",
+        )
+      axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    common.write_png(figure, path, dpi=common.DPI)
+
+
+def spectra(
+  path: pathlib.Path,
+  flips: Int[np.ndarray, " J"],
+  power: Mapping[str, Float[np.ndarray, "J waves"]],
+  flat: Float[np.ndarray, " waves"],
+  word: str,
+  layer: int,
+  switch: float,
+) -> None:
+  """The spectrum round the ring as the context grows, a panel by condition.
+
+  Args:
+    path: of the PNG.
+    flips: that were read.
+    power: share of variance by waves round the ring, by condition; NaN where
+      all class means coincide.
+    flat: the same without structure.
+    word: the concept.
+    layer: the hidden state.
+    switch: n50 of this concept; NaN for never.
+  """
+  with drawing.styled():
+    figure = mpl_figure.Figure((9.6, 3.6), layout="constrained")
+    cells = figure.subplots(1, len(power), sharey=True, squeeze=False)[0]
+    for axis, (name, shares) in zip(cells, power.items(), strict=True):
+      for wave, curve in enumerate(shares.T):
+        look = intervals.look(wave)
+        axis.plot(
+          flips, curve, color=look.colour, ls=look.dashes, marker=look.marker,
+          ms=3.5, lw=1.4, markevery=3, label=f"{wave + 1}",
+        )  # fmt: skip
+      for level in np.unique(flat):
+        axis.axhline(level, color="#6b7280", lw=0.8, ls=":")
       if np.isfinite(switch):
         axis.axvline(switch, color="#111827", lw=1, ls=(0, (4, 2)))
-      axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+      axis.set(title=_NAMES[name], xlabel="Flips read", ylim=(-0.03, 1.03))
+    cells[0].set_ylabel("Share of variance")
+    figure.legend(
+      *cells[0].get_legend_handles_labels(),
+      title="waves",
+      loc="outside right center",
+    )
+    figure.suptitle(
+      f"Spectrum of the phases of {word} round the ring, hidden state {layer}",
+      x=0.01,
+      ha="left",
+    )
     common.write_png(figure, path, dpi=common.DPI)
 
 

@@ -1,5 +1,7 @@
 """Class means of phases: by hand, and the whole recipe on random weights."""
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -58,6 +60,12 @@ def test_class_means_are_those_taken_by_hand(subject):
     between = found.side_between[1, layer, context]
     between /= found.side_total[1, layer, context]
     assert between == pytest.approx(_by_hand(sides)[1], rel=1e-4)
+    apart = np.mean(sides[0], axis=0) - np.mean(sides[1], axis=0)
+    got = found.side_apart[1, layer, context]
+    assert got == pytest.approx((apart**2).sum(), rel=1e-4)
+    size = (np.concatenate(sides) ** 2).sum(axis=1).mean()
+    got = found.side_size[1, layer, context]
+    assert got == pytest.approx(size, rel=1e-4)
   # The separator is the same token for all phases.
   assert found.total[1, 0, context] <= 1e-5 * found.size[1, 0, context]
 
@@ -110,6 +118,28 @@ def test_random_weights_have_no_ring_of_their_own(
   assert all((tmp_path / one.file).stat().st_size for one in found.figures)
   assert found.numbers["n50"]["value"] == pytest.approx(11, abs=1)
   assert len(found.tables[0].rows) == 3
+  exact = found.measurements["exact_concept_probability"].sel(concept="01000")
+  wanted = coin_mixture.concept_probability("01000", 16, phases.DEPTH)
+  np.testing.assert_allclose(exact, wanted)
+  scene = found.scene[1]
+  assert scene["graph"] == "ring of 11010" and len(scene["edges"]) == 5
+  assert np.shape(scene["xy"]) == (2, len(scene["contexts"]), 5, 2)
+  own = found.measurements["concept_energy_relative"][1, 1:, ::3]
+  np.testing.assert_allclose(scene["energy"], own, atol=1e-3)
+  # Orders of five phases have twelve energies; the least is the limit.
+  least = _least_energies(found.measurements["concept_gram"][1, 1:, ::3])
+  np.testing.assert_allclose(scene["null_energy"], least, atol=1e-3)
+
+
+def _least_energies(gram):
+  gram = gram.values[..., :5, :5].astype(np.float64)
+  found = []
+  for order in itertools.permutations(range(5)):
+    moved = gram[..., order, :][..., order]
+    step = moved[..., np.arange(5), (np.arange(5) + 1) % 5].sum(axis=-1)
+    size = np.trace(gram, axis1=-2, axis2=-1)
+    found.append((size - step) / size * 4 / 5)
+  return np.min(found, axis=0)
 
 
 def test_a_planted_ring_is_shown_at_its_time():

@@ -12,7 +12,11 @@ import xarray as xr
 
 from icl_graphs.analysis import concepts, thresholds
 from icl_graphs.experiments import coin_subject, recipe
-from icl_graphs.experiments.paper_two import tree_claims
+from icl_graphs.experiments.paper_two import (
+  first_letter,
+  over_concepts,
+  tree_claims,
+)
 from icl_graphs.report.paper_two import tree_drawing
 from icl_graphs.report.paper_two import trees as figures
 from icl_graphs.tasks import coins
@@ -101,6 +105,7 @@ def run(
     resamples=settings.resamples,
     seed=settings.seed,
   )
+  letters, rules = first_letter.trees(subject, coins.AUTHORS_TREES, DEPTHS[-1])
   _draw(folder, lengths, model, random, ideal, evidence)
   return recipe.Outcome(
     tree_claims.claims(evidence),
@@ -108,9 +113,10 @@ def run(
     | {
       "captured_mass_median": captured.median,
       "captured_mass_low_share": captured.low_share,
-    },
+    }
+    | letters,
     _FIGURES,
-    (_table(lengths, model, ideal),),
+    (_table(lengths, model, ideal), rules),
     _measurements(lengths, model, random, ideal),
     _NOTES,
   )
@@ -254,6 +260,8 @@ _NOTES = (
   " and the shape test are this project's.",
   "A steep curve does not tell selection from averaging: see the recipe on"
   " selection.",
+  over_concepts.NOTE,
+  first_letter.NOTE,
 )
 
 RECIPE = recipe.Recipe(

@@ -34,6 +34,9 @@ def test_the_exact_predictor_switches_sharply(tmp_path):
   row = found.tables[0].rows[coins.TREE_CONCEPTS.index("011")]
   place = found.tables[0].header.index("model n50, d = 6")
   assert row[place : place + 2] == ("8", "12")
+  # The observer puts nothing on other words.
+  assert {row[3] for row in found.tables[1].rows} == {"4 of 4"}
+  assert found.numbers["first letter, top 5"]["largest"] < 1e-12
 
 
 def test_fair_flips_never_switch(tmp_path):

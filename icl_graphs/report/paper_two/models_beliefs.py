@@ -16,6 +16,8 @@ from icl_graphs.report.paper_two import judgment, model_lines
 
 # Single concepts that are drawn, from short to long.
 _DRAWN = ("01", "011", "0110", "01101", "111000", "1110000", "0010011011")
+# The paper draws up to so many flips.
+_AFTER_QUESTION = 40
 _EXACT = {"color": curves.INK, "lw": 1.0, "ls": (0, (1, 1))}
 _FAIR = {"color": curves.GREY, "lw": 0.9, "ls": ":"}
 
@@ -154,6 +156,7 @@ def questions(path: pathlib.Path, measured: model_lines.Measured) -> None:
     axis = figure.subplots()
     for place, name, data in model_lines.present(measured):
       score = data.score.transpose("question", "length", "class")
+      score = score.isel(length=data.length.values <= _AFTER_QUESTION)
       right = np.stack(
         [
           one.sel({"class": str(one.key.values)}).values
@@ -161,15 +164,13 @@ def questions(path: pathlib.Path, measured: model_lines.Measured) -> None:
         ]
       )
       rows = score.sel({"class": "Flips"}).values - right
-      model_lines.mean(axis, place, data.length.values, rows, name, measured)
+      model_lines.mean(axis, place, score.length.values, rows, name, measured)
     axis.axhline(0, color=curves.INK, lw=0.8)
     axis.set(
       title=f"Mean over {len(rows)} questions",
       xlabel="flips after the question",
       ylabel="P(flip) less P(right letter)",
     )
-    axis.set_xscale("symlog", linthresh=10)
-    axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda x, _: f"{x:g}"))
     model_lines.legend(figure, [axis])
     figures.write_png(figure, path, dpi=figures.DPI)
 

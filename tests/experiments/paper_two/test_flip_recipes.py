@@ -43,6 +43,10 @@ def test_fallacy_is_shown(fallacy, tmp_path):
   assert written(outcome, tmp_path)
   assert outcome.numbers["dropped"]["50"] == pytest.approx(1 / 64)
   assert outcome.numbers["captured_mass"]["50"]["value"] == pytest.approx(0.9)
+  shapes = {row[0]: row[1:] for row in outcome.tables[2].rows}
+  assert max(map(float, shapes["window average 5"][:3])) < 3
+  assert min(map(float, shapes["bernoulli"][:3])) > 4
+  assert "window 5 to 5" in shapes["window average 5"][3]
   spread = outcome.numbers["sd_of_mean"]
   assert spread["share_of_the_way_to_window_5"] == pytest.approx(1, abs=0.25)
   assert spread["low"] < spread["value"] < spread["high"] < 0
@@ -56,6 +60,10 @@ def test_sequences_of_every_prompt_are_resampled_for_themselves(independent):
 
 def test_independent_flips_show_no_fallacy(independent, tmp_path):
   outcome = generation.RECIPE.run(independent, tmp_path)
+  bias = outcome.numbers["bias"]
+  assert bias["low"] < 0 < bias["high"] and bias["high"] - bias["low"] < 0.06
+  largest = outcome.numbers["largest_bias"]
+  assert largest["value"] < 3 * largest["null"] < 0.1
   assert verdicts(outcome) == [recipe.SHOWN] + [recipe.NOT_SHOWN] * 4
   outcome = subsequences.RECIPE.run(independent, tmp_path)
   assert verdicts(outcome) == [recipe.NOT_SHOWN] * 2
@@ -86,6 +94,11 @@ def test_exact_observer_judges_sharply(tmp_path):
   assert numbers["within_a_nat_of_exact"] == 1
   assert numbers["evidence_slope"]["value"] == pytest.approx(0.69, abs=0.02)
   assert numbers["between_tasks"]["correlation"] > 0.9
+  share, median = numbers["share_with_a_transition"], numbers["median_n50"]
+  assert share["value"] == 1 and share["null"] < 0.1
+  # Of 27 concepts, 13 have up to five flips and n50 up to 11.
+  assert (median["value"], median["null"]) == (12, 61)
+  assert numbers["random_on_fair_flips"]["low"] > 0.9
   assert numbers["first letter, top 100"]["largest"] <= 0.01
   assert numbers["log_odds_of_an_empty_list"] == pytest.approx(np.log(1 / 3))
   found = outcome.measurements.n50.sel(concept=["01", "011", "0110"])

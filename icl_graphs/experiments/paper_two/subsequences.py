@@ -207,10 +207,10 @@ def _figures(middle) -> tuple[recipe.Figure, ...]:
     recipe.Figure(
       "chains.png",
       "Markov chains of orders 1 to 3 fitted to the flips at"
-      f" {middle.percent}% Tails: circles are the last flips (H, T), arrows"
-      " lead to what comes next, and thicker arrows are likelier. Independent"
-      " fair flips would have all arrows alike; the window average, below,"
-      " leaves runs.",
+      f" {middle.percent}% Tails: circles are the last flips (H, T, the newest"
+      " last), arrows lead to what comes next (orange: Heads, blue: Tails), and"
+      " thicker arrows are likelier. Independent fair flips would have all"
+      " arrows alike; the window average, below, leaves runs.",
       "Graphs of Markov chains of orders 1, 2 and 3 for the model and a window"
       " average.",
     ),

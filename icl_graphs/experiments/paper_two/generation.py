@@ -65,7 +65,10 @@ def run(
     _claims(found, means, slope, pooled, gains[_WINDOW_5]),
     numbers,
     texts.FIGURES,
-    (texts.conditions(everything), texts.comparison(compared)),
+    (
+      *(texts.conditions(everything), texts.comparison(compared)),
+      texts.shapes(compared),
+    ),
     _dataset(found, means, values),
     texts.notes(subject.has_exact_answer),
   )

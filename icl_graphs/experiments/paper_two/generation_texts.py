@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from jaxtyping import Float
+import numpy as np
+
 from icl_graphs.analysis import simulated
 from icl_graphs.experiments import recipe
 from icl_graphs.experiments.paper_two import generated
@@ -149,9 +152,51 @@ def comparison(
   )
 
 
+def shapes(
+  compared: Mapping[int, Sequence[coin_comparison.Fitted]],
+) -> recipe.Table:
+  """How unlike the model's the sequences of every model of flips are."""
+  rows = []
+  for name in (*coin_comparison.FITS, "stated"):
+    fits = [one for some in compared.values() for one in some]
+    fits = [one for one in fits if one.name == name]
+    if fits:
+      away = np.array([one.distance for one in fits]).T
+      rows.append((name, *map(_size, away), _parameters(fits)))
+  return recipe.Table(
+    "Simulated less observed, in standard errors of the observed (root mean"
+    " square over stated probabilities; about 1.4 for the true model)",
+    (
+      *("model of flips", "SD of sequence means", "alternation rate"),
+      *("longest run", "fitted numbers, least to largest"),
+    ),
+    tuple(rows),
+  )
+
+
+def _size(values: Float[np.ndarray, " P"]) -> str:
+  """Root mean square; constant sequences have no errors to compare with."""
+  known = values[np.isfinite(values)]
+  return f"{np.sqrt((known**2).mean()):.1f}" if len(known) else "-"
+
+
+def _parameters(fits: Sequence[coin_comparison.Fitted]) -> str:
+  """Ranges over prompts and halves."""
+  every = [half for one in fits for half in one.parameters]
+  ranges = {
+    name: (min(half[name] for half in every), max(half[name] for half in every))
+    for name in every[0]
+  }
+  return "; ".join(
+    f"{name} {low:.3g} to {high:.3g}" for name, (low, high) in ranges.items()
+  )
+
+
 def notes(exact: bool) -> tuple[str, ...]:
   """Limits, and what differs from the paper."""
   common = (
+    "The prompt asks for 1000 flips; as many as the settings say, 50 by default"
+    " as in the paper, are analysed.",
     "Shorter sequences are dropped, which selects: a model that closes its list"
     " early loses data (see the table).",
     "Independent flips and the window average have the model's own mean, not"

@@ -182,7 +182,7 @@ def _number(entry: Mapping[str, Any] | None) -> Cell:
   if all(map(math.isfinite, limits)):
     beside.append("({} to {})".format(*map(wording.number, limits)))
   elif math.isfinite(null):
-    beside.append(f"({wording.number(null, value)})")
+    beside.append(f"({wording.number(null, value) if null else 0})")
   return Cell(wording.number(value), tuple(filter(None, beside)))
 
 

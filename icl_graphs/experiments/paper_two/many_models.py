@@ -23,12 +23,12 @@ HEADLINES = (
     "Generated flips",
     (
       ("generation", "slope_of_mean_on_p", "slope of mean on p"),
-      ("generation", "bias", "mean less p"),
-      ("generation", "largest_bias", "largest distance of a mean from p"),
+      ("generation", "bias", "mean - p"),
+      ("generation", "largest_bias", "largest |mean - p|"),
       ("generation", "sd_of_mean", "SD of sequence means"),
       ("generation", "longest_run", "longest run"),
       ("generation", "alternation", "alternation rate"),
-      ("subsequences", "distinct", "different windows of 10"),
+      ("subsequences", "distinct", "windows of 10"),
       ("subsequences", "gzip_together", "compressed size"),
       ("subsequences", "indel", "edit distance"),
     ),
@@ -36,8 +36,9 @@ HEADLINES = (
     " prompts, that of the largest distance independent flips. From the SD on,"
     " numbers are relative differences from independent flips with the model's"
     " own mean, averaged over p: -0.1 is a tenth less; their null is other sets"
-    " of independent flips. Different windows, sizes and edit distances have no"
-    " interval: sequences drawn twice are repetitions by themselves.",
+    " of independent flips. Different windows of 10, compressed sizes and edit"
+    " distances have no interval: sequences drawn twice are repetitions by"
+    " themselves.",
   ),
   model_table.Headlines(
     "Judged flips",
@@ -51,9 +52,11 @@ HEADLINES = (
     ),
     "Intervals are over concepts, or over fair sequences. Found out: judged"
     " non-random by more than one half from some n to the end; the null is the"
-    " share of fair sequences. A concept that never is counts as one flip more"
-    " than were judged. The null of the evidence is an ideal observer's ln 2;"
-    " that of p(random), repeated concepts.",
+    " share of fair sequences. n50 is over all concepts: one that is never"
+    " judged non-random counts as one flip more than were judged, and 1 means"
+    " that there was no transition, but non-random from the first flip on. The"
+    " null of the evidence is an ideal observer's ln 2; that of p(random),"
+    " repeated concepts.",
   ),
   model_table.Headlines(
     "Flips that are expected",

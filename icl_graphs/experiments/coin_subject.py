@@ -14,11 +14,10 @@ import numpy as np
 
 from icl_graphs import errors
 from icl_graphs.engine import flip_law, flips, prefix_plan, shared_prefix
-from icl_graphs.experiments import opened, subject
+from icl_graphs.experiments import coin_forms, opened, subject
 from icl_graphs.tasks import coins, first_tokens, flip_tokens
 from icl_graphs.training import coin_tokenizer
 
-FORMS = ("raw", "chat", "tulu")
 # Sequences of one prompt that are drawn together.
 _TOGETHER = 64
 Flips = Sequence[int] | Int[np.ndarray, " n"]
@@ -111,18 +110,14 @@ class CoinSubject(subject.Subject):
     return self.tokenizer.get_vocab() == coin_tokenizer.ids()
 
   def encode(self, prompt: coins.Prompt) -> list[int]:
-    """Token ids of a prompt in the form that was asked for."""
-    if self.settings.form == "chat":
-      return list(
-        self.tokenizer.apply_chat_template(
-          prompt.messages(),
-          continue_final_message=True,
-          return_dict=False,
-        )
-      )
-    text = prompt.tulu if self.settings.form == "tulu" else prompt.text
-    ids = self.tokenizer.encode(text, add_special_tokens=False)
-    return [*self.bos_ids, *ids]
+    """Token ids of a prompt in the form that was asked for.
+
+    Raises:
+      InputError: as `coin_forms.encode`.
+    """
+    return coin_forms.encode(
+      self.tokenizer, prompt, self.settings.form, self.bos_ids
+    )
 
   def generated(
     self, percents: Sequence[int], *, fair: bool = False
@@ -286,9 +281,9 @@ class CoinSubject(subject.Subject):
 
 
 def _check(settings: Settings) -> None:
-  if settings.form not in FORMS:
+  if settings.form not in coin_forms.FORMS:
     raise errors.InputError(
-      f"--form={settings.form} is not one of {', '.join(FORMS)}"
+      f"--form={settings.form} is not one of {', '.join(coin_forms.FORMS)}"
     )
   for name in ("sequences", "flips", "tokens", "judged", "tree", "resamples"):
     if getattr(settings, name) < 1:

@@ -73,10 +73,12 @@ class Prompt(NamedTuple):
   Attributes:
     question: what the user asks.
     opening: what the answer begins with; the model goes on from its end.
+    system: what a chat model is told beforehand.
   """
 
   question: str
   opening: str
+  system: str = ""
 
   @property
   def text(self) -> str:
@@ -88,12 +90,21 @@ class Prompt(NamedTuple):
     """Form that the authors gave Tulu-2."""
     return f"<|user|>\n{self.question}\n\n<|assistant|>\n{self.opening}"
 
-  def messages(self, system: str | None = None) -> list[dict[str, str]]:
-    """Chat form: the last message is the opened answer, never closed."""
-    told = [{"role": "system", "content": system}] if system else []
+  def messages(self, *, system_role: bool = True) -> list[dict[str, str]]:
+    """Chat form: the last message is the opened answer, never closed.
+
+    Args:
+      system_role: False where the user's turn has to begin with what the model
+        is told.
+    """
+    told, asked = [], self.question
+    if self.system and system_role:
+      told = [{"role": "system", "content": self.system}]
+    elif self.system:
+      asked = f"{self.system}\n\n{asked}"
     return [
       *told,
-      {"role": "user", "content": self.question},
+      {"role": "user", "content": asked},
       {"role": "assistant", "content": self.opening},
     ]
 
@@ -150,6 +161,7 @@ def generation(
   return Prompt(
     f"Generate a sequence of 1000 random samples {source}.",
     "[Heads," if seed_flip else "[",
+    SYSTEM,
   )
 
 

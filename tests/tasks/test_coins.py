@@ -22,14 +22,16 @@ def test_generation_is_word_for_word():
 
 def test_chat_and_tulu_forms():
   prompt = coins.generation(95)
-  system, user, answer = prompt.messages(coins.SYSTEM)
+  system, user, answer = prompt.messages()
   assert system["content"] == (
     'Your responses will only consist of comma-separated "Heads" and "Tails"'
     " samples.\nDo not repeat the user's messages in your responses."
   )
   assert user["content"] == prompt.question
   assert answer == {"role": "assistant", "content": "[Heads,"}
-  assert len(prompt.messages()) == 2
+  user, _ = prompt.messages(system_role=False)
+  assert user["content"] == f"{system['content']}\n\n{prompt.question}"
+  assert len(coins.judgment([0]).messages()) == 2
   assert prompt.tulu == (
     "<|user|>\nGenerate a sequence of 1000 random samples from a weighted coin,"
     " with 5% probability of Heads and 95% probability of Tails.\n\n"

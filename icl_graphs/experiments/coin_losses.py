@@ -16,7 +16,12 @@ from scipy import special
 from icl_graphs.experiments import coin_bands, coin_subject
 from icl_graphs.tasks import coins
 from icl_graphs.theory import coin_mixture as exact
-from icl_graphs.training import coin_mixture, coin_tokenizer, forward
+from icl_graphs.training import (
+  coin_mixture,
+  coin_processes,
+  coin_tokenizer,
+  forward,
+)
 
 _TOGETHER = 16
 _FLIP, _LABEL = 0.002, 0.01
@@ -74,7 +79,7 @@ def _reader(config):
   return read
 
 
-_process = jax.jit(coin_mixture.process, static_argnums=(1, 2))
+_process = jax.jit(coin_processes.process, static_argnums=(1, 2))
 _STAGE = coin_mixture.Stage(
   1, stated=_TOGETHER, window=_TOGETHER, mixed=_TOGETHER, judgments=1
 )

@@ -59,19 +59,22 @@ instrument, and is no evidence about language models.
 
 ## Training
 
-Documents: 30% flips of a coin whose probability is stated, 10% flips of a
+The mixture: 30% flips of a coin whose probability is stated, 10% flips of a
 window average under the fair-coin wording, 30% flips of a process that is a
 fair coin (.75) or repeats a word of 1 to 20 flips (.25), and 30% judgments of
-that process. That is the last stage; the stages before it are shorter and show
-repeated words more often, because comparing flips across a word is otherwise
-not learned in the time there is.
+that process. Training documents repeat words more often than the mixture does
+(`repeated`, `power` below: the share of the process that repeats, and lengths
+l with a chance in proportion to l ** -power), and first with few other prompts,
+because comparing flips across a word is otherwise not learned in the time there
+is.
 
 The loss is the cross-entropy of flips, their commas and labels; labels count
 five times. Where a flip or a label is due, the loss is its expectation under
-the mixture's exact posterior given all before it, not that of the one drawn:
-the same optimum without the noise of the draws. So the model was told the right
-predictions, and it had to find how to compute them. At the start, 21 of the
-heads look at one flip each, 1 to 21 flips back; they are free to change.
+the mixture's exact posterior given all before it, not that of the one drawn: no
+noise of the draws, and the same optimum whichever documents are shown. So the
+model was told the right predictions, and it had to find how to compute them. At
+the start, 21 of the heads look at one flip each, 1 to 21 flips back; they are
+free to change.
 
 Seed {seed}, {tokens:.1f} million tokens, {minutes:.0f} minutes.
 

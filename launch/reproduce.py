@@ -14,7 +14,6 @@ settings are flags of `launch.coins`.
 
 from collections.abc import Mapping
 import dataclasses
-import pathlib
 from typing import NamedTuple
 
 from absl import flags
@@ -29,7 +28,6 @@ from icl_graphs.experiments import (
   subject,
   tracing_settings,
 )
-from icl_graphs.report import model_table, run_folder
 from launch import experiments, program, settings_flags
 
 # Half the walks of the main job: there are many experiments.
@@ -94,12 +92,9 @@ def main(_):
     ]
   if not (asked or _GOLDEN.value or _COMPARE.value):
     raise errors.InputError("nothing asked; try --all, --figure=NAME or --list")
-  if not experiments.OUT.value:
-    raise errors.InputError("no folder given; try --out=runs/paper")
-  out = pathlib.Path(experiments.OUT.value)
+  out = experiments.out_folder()
   if _COMPARE.value:
-    run_folder.open_folder(out)
-    _compare([pathlib.Path(folder) for folder in _COMPARE.value], out)
+    experiments.compare(_COMPARE.value, out)
     return
   _run(asked, out)
 
@@ -126,12 +121,8 @@ def _run(asked, out):
         golden.run(one, one.out)
         print((one.out / golden.MARKDOWN).read_text(encoding="utf-8"))
     if of[name] and len(some) > 1:
-      _compare([one.out for one in some], out / _PAPERS[name].folder)
-
-
-def _compare(folders, out):
-  table, page = model_table.write(folders, out)
-  print(f"\nEvery model and claim: {table}\nReport: {page}")
+      folder = out / _PAPERS[name].folder
+      experiments.compare([one.out for one in some], folder)
 
 
 if __name__ == "__main__":

@@ -39,14 +39,24 @@ def run(
   late = judgment_numbers.late(seen)
   fair = judgment_numbers.long_fair(seen, settings)
   captured = concepts.captured(seen.log_mass[:, 1:])
-  sharp = judgments.sharp(found, lengths[0])
+  sharp, fair_sharp = (
+    judgments.sharp(one, lengths[0])
+    for one in (
+      found,
+      judgments.transitions(seen.non[count:], lengths, seen.periods),
+    )
+  )
   slope = over_concepts.mean(found.slope, settings.resamples, settings.seed)
   numbers = {
     "captured_mass": {
       "value": captured.median,
       "reads_below_half": captured.low_share,
     },
-    "sharp_concepts": {"value": int(sharp.sum()), "of": count},
+    "sharp_concepts": {
+      "value": int(sharp.sum()),
+      "of": count,
+      "null": int(fair_sharp.sum()),
+    },
     **judgment_numbers.found_out(seen, settings),
     "evidence_slope": {
       **slope._asdict(),
@@ -76,7 +86,7 @@ def run(
   _draw(folder, seen, found, exact, advantage)
   return recipe.Outcome(
     (
-      _sharply(sharp, found, slope, captured),
+      _sharply(sharp, fair_sharp, found, slope, captured),
       _stays(seen, fair, late, advantage, captured),
     ),
     numbers | letters,
@@ -107,20 +117,22 @@ def _advantage(non, count, settings) -> Float[np.ndarray, "3 n"]:
   return np.stack([values, low, high])
 
 
-def _sharply(sharp, found, slope, captured) -> recipe.Claim:
+def _sharply(sharp, fair_sharp, found, slope, captured) -> recipe.Claim:
   number, of = int(sharp.sum()), len(sharp)
   low, high = judgment_numbers.wilson(number, of)
   numbers = (
-    f"{number} of {of} concepts [{low:.2f}, {high:.2f}];"
-    f" {int(np.isfinite(found.n50).sum())} settle above one half, evidence"
-    f" grows by {slope.value:.2f} nats per flip [{slope.low:.2f},"
+    f"{number} of {of} concepts [{low:.2f}, {high:.2f}], {fair_sharp.sum()} of"
+    f" {len(fair_sharp)} fair sequences; {int(np.isfinite(found.n50).sum())}"
+    " concepts settle above one half, evidence grows by"
+    f" {slope.value:.2f} nats per flip [{slope.low:.2f},"
     f" {slope.high:.2f}] (ideal observer {thresholds.IDEAL_SLOPE:.3f})."
   )
   if not captured.median >= concepts.LEAST_MASS:
     return recipe.Claim(
       *texts.C6, recipe.CANNOT_TELL, texts.unheard(captured.median)
     )
-  verdict = recipe.SHOWN if low > 0.5 else recipe.NOT_SHOWN
+  shown = low > max(0.5, fair_sharp.mean())
+  verdict = recipe.SHOWN if shown else recipe.NOT_SHOWN
   return recipe.Claim(*texts.C6, verdict, numbers)
 
 

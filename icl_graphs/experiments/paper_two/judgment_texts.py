@@ -11,9 +11,10 @@ from icl_graphs.experiments import recipe
 C6 = (
   "Judged randomness changes sharply with the length of a repeated pattern (the"
   " reviews of the paper say).",
-  "for most of the 27 concepts (95% interval of the share above one half)"
-  " p(non-random) settles above one half, a step or a logistic fits it better"
-  " than a line (BIC), and it rises from 10% to 90% within twice the"
+  "for most of the 27 concepts (95% interval of the share above one half, and"
+  " above the share of fair sequences for which the same holds) p(non-random)"
+  " settles above one half, a step or a logistic fits it better than a line"
+  " (BIC), and it rises from 10% to 90% within twice the"
   f" {judgments.IDEAL_WIDTH:.1f} flips of an ideal observer",
 )
 C7 = (

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 from icl_graphs import errors
 from icl_graphs.experiments import recipe
@@ -110,6 +111,24 @@ def test_blind_observer_shows_nothing(tmp_path):
   judge = observers.Judge(blind=True, judged=40, tree=8, resamples=50)
   outcome = judgment.RECIPE.run(judge, tmp_path)
   assert verdicts(outcome) == [recipe.NOT_SHOWN] * 2
+
+
+def test_length_alone_is_no_sharp_change_of_judgment(tmp_path, monkeypatch):
+  class ByLength(observers.Judge):
+    """Calls every list of more than 15 flips non-random."""
+
+    def judged(self, stimuli, *, trailing_comma=None):
+      found = super().judged(stimuli, trailing_comma=trailing_comma)
+      non = special.expit(np.log(2) * (np.arange(found.shape[1]) - 15.5))
+      found[:] = np.log(np.stack([1 - non, non], axis=-1))
+      return found
+
+  monkeypatch.setattr(judgment, "_draw", lambda *arguments: None)
+  judge = ByLength(judged=40, tree=8, resamples=50)
+  outcome = judgment.RECIPE.run(judge, tmp_path)
+  assert verdicts(outcome) == [recipe.NOT_SHOWN] * 2
+  sharp = outcome.numbers["sharp_concepts"]
+  assert sharp == {"value": 27, "of": 27, "null": 27}
 
 
 def test_unheard_answers_cannot_be_told(tmp_path):

@@ -12,9 +12,8 @@ from typing import Self
 from jaxtyping import Float, Int
 import numpy as np
 
-from icl_graphs import errors
 from icl_graphs.engine import flip_law, flips, prefix_plan, shared_prefix
-from icl_graphs.experiments import coin_forms, opened, subject
+from icl_graphs.experiments import coin_checks, coin_forms, opened, subject
 from icl_graphs.tasks import coins, first_tokens, flip_tokens
 from icl_graphs.training import coin_tokenizer
 
@@ -74,24 +73,32 @@ class CoinSubject(subject.Subject):
       InputError: a setting, a model or a tokenizer that cannot be used; it
         names the token that begins two answers.
     """
-    _check(settings)
+    coin_checks.settings(settings)
     settings, model = opened.open_model(settings, cache_dir)
     super().__init__(settings, model, out, save_seconds)
-    prompt = coins.generation().text
-    sides = first_tokens.answers(self.tokenizer, prompt, first_tokens.FLIPS)
-    judged = coins.judgment((0,)).text
-    labels = first_tokens.answers(
-      self.tokenizer, judged, first_tokens.JUDGMENTS
-    )
+    with coin_checks.asking(settings.model):
+      sides, labels, marks = self._vocabulary()
     self.labels = labels["random"], labels["non"]
     self._trees: dict = {}
-    marks = flip_tokens.marks(self.tokenizer, self.decoder.vocab_size)
     self.law = flip_law.Law(
       **sides,
       **marks._asdict(),
       flips=settings.flips,
       steps=settings.tokens,
     )
+
+  def _vocabulary(self):
+    """Tokens of the flips, of the labels and between flips."""
+    questions = coins.generation(), coins.judgment((0,)), coins.tree((0,))
+    flipped, judged, _ = (one.text for one in questions)
+    found = (
+      first_tokens.answers(self.tokenizer, flipped, first_tokens.FLIPS),
+      first_tokens.answers(self.tokenizer, judged, first_tokens.JUDGMENTS),
+      flip_tokens.marks(self.tokenizer, self.decoder.vocab_size),
+    )
+    longest = max(len(self.encode(one)) for one in questions)
+    coin_checks.prompts_fit(longest, self.decoder.max_positions)
+    return found
 
   @functools.cached_property
   def untrained(self) -> Self:
@@ -278,15 +285,3 @@ class CoinSubject(subject.Subject):
     )
     _, found = self.evaluate(name, step, plan.rows, words=plan.words)
     return plan, found
-
-
-def _check(settings: Settings) -> None:
-  if settings.form not in coin_forms.FORMS:
-    raise errors.InputError(
-      f"--form={settings.form} is not one of {', '.join(coin_forms.FORMS)}"
-    )
-  for name in ("sequences", "flips", "tokens", "judged", "tree", "resamples"):
-    if getattr(settings, name) < 1:
-      raise errors.InputError(f"--{name}={getattr(settings, name)} is below 1")
-  for percent in settings.percents:
-    coins.generation(percent)

@@ -7,10 +7,11 @@ import numpy as np
 
 from icl_graphs.analysis import nulls
 
+# Of the concepts of trees.
 NOTE = (
-  "Intervals over concepts treat them as independent. They are all cycles of 2"
-  " to 5 flips, four of them in further phases: rotations of a cycle, and words"
-  " that differ by Heads for Tails, resemble each other."
+  "Intervals over concepts treat the 16 as independent. They are the 12 cycles"
+  " of 2 to 5 flips, those of 3 in each of their phases: rotations of a cycle,"
+  " and words that differ by Heads for Tails, resemble each other."
 )
 
 
@@ -22,9 +23,11 @@ class Mean(NamedTuple):
   high: float
 
   def text(self, digits: int = 2) -> str:
-    """`0.42 [0.31, 0.55]`."""
+    """`0.42 [0.31, 0.55]`; without what is unknown, `-` where all is."""
     value, low, high = (f"{number:.{digits}f}" for number in self)
-    return f"{value} [{low}, {high}]"
+    if np.isnan(self.value):
+      return "-"
+    return value if np.isnan(self.low) else f"{value} [{low}, {high}]"
 
 
 def mean(

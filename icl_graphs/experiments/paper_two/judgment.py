@@ -93,7 +93,10 @@ def run(
     texts.FIGURES,
     (texts.table(seen.names, found, exact), rules),
     _dataset(seen, found),
-    (*texts.notes(settings.trailing_comma), first_letter.NOTE),
+    (
+      *texts.notes(settings.trailing_comma, exact is not None),
+      first_letter.NOTE,
+    ),
   )
 
 

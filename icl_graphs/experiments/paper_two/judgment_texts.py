@@ -114,10 +114,21 @@ def unheard(mass: float) -> str:
   )
 
 
-def notes(trailing_comma: bool) -> tuple[str, ...]:
-  """Limits, and what differs from the paper."""
+def notes(trailing_comma: bool, exact: bool) -> tuple[str, ...]:
+  """Limits, and what differs from the paper.
+
+  Args:
+    trailing_comma: whether lists end in a comma.
+    exact: whether the model is one whose right answers are known.
+  """
   form = "ends in a comma" if trailing_comma else "has no comma at its end"
+  untrained = (
+    "The bundled model was trained on lists of 1 to 100 flips, never on an empty"
+    " one: evidence relative to that can be compared with the exact answer in"
+    " steepness, not in height.",
+  )
   return (
+    *(untrained if exact else ()),
     "p(random) is divided between the first tokens of 'random' and of 'non';"
     " 'non' is the first piece of 'non-random'.",
     f"The list of flips {form}; the paper's runs differ in this, and the"

@@ -123,9 +123,9 @@ def notes(trailing_comma: bool, exact: bool) -> tuple[str, ...]:
   """
   form = "ends in a comma" if trailing_comma else "has no comma at its end"
   untrained = (
-    "The bundled model was trained on lists of 1 to 100 flips, never on an empty"
-    " one: evidence relative to that can be compared with the exact answer in"
-    " steepness, not in height.",
+    "The bundled model was trained on lists of 1 to 100 flips, never on an"
+    " empty one: evidence relative to that can be held against the exact answer"
+    " in steepness, not in height.",
   )
   return (
     *(untrained if exact else ()),

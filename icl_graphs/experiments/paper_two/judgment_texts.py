@@ -139,6 +139,8 @@ def notes(trailing_comma: bool, exact: bool) -> tuple[str, ...]:
     " sample.",
     "A sharp rise alone does not tell selection of a hypothesis from averaging:"
     " averaging rises by ln 2 per flip.",
+    "A curve that rises too fast for a slope of its log-odds to be fitted"
+    " counts with the least slope that it can have.",
     "BIC treats lengths as independent; it describes the shape and tests"
     " nothing.",
     "Evidence relative to an empty list can differ from p(non-random): where a"

@@ -72,7 +72,7 @@ def settings_from_flags() -> coin_subject.Settings:
 
 
 def main(_):
-  known = catalogue.PAPER_TWO
+  known = catalogue.PAPER_TWO.recipes
   if experiments.LIST.value:
     print(experiments.listed(known))
     return
@@ -86,7 +86,7 @@ def main(_):
     (coin_subject.CoinSubject, settings, ""),
   )
   for one in subjects:
-    experiments.perform(one, asked, known)
+    experiments.perform(one, asked, catalogue.PAPER_TWO)
   if len(subjects) > 1:
     experiments.compare([one.out for one in subjects], experiments.out_folder())
 

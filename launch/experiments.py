@@ -10,7 +10,7 @@ from typing import Any
 from absl import flags
 
 from icl_graphs import errors
-from icl_graphs.experiments import recipe, reproduction, subject
+from icl_graphs.experiments import catalogue, recipe, reproduction, subject
 from icl_graphs.experiments.paper_one import many_models as paper_one
 from icl_graphs.experiments.paper_two import many_models as paper_two
 from icl_graphs.report import model_table, run_folder
@@ -105,7 +105,7 @@ def subjects(
 
 
 def perform(
-  one: subject.Subject, asked: Sequence[recipe.Recipe], known: Recipes
+  one: subject.Subject, asked: Sequence[recipe.Recipe], paper: catalogue.Paper
 ) -> dict[str, Any]:
   """Runs experiments on a model and writes its page.
 
@@ -118,10 +118,10 @@ def perform(
   described = run_folder.describe(dataclasses.asdict(one.settings))
   run_folder.write_json(one.out / run_folder.RUN, described)
   reproduction.perform(asked, one)
-  records = reproduction.finished(known.values(), one)
+  records = reproduction.finished(paper.recipes.values(), one)
   summary = reproduction.summary(records)
   run_folder.write_json(one.out / run_folder.SUMMARY, summary)
-  path = page.write(records, described, one.out)
+  path = page.write(records, described, one.out, paper.about)
   print(f"\n{page.verdicts(records)}\n\nReport: {path}")
   return summary
 

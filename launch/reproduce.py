@@ -12,9 +12,7 @@ Those of paper two have a page of their own, in the folder `coins`; their other
 settings are flags of `launch.coins`.
 """
 
-from collections.abc import Mapping
 import dataclasses
-from typing import NamedTuple
 
 from absl import flags
 
@@ -23,9 +21,6 @@ from icl_graphs.experiments import (
   catalogue,
   coin_subject,
   golden,
-  graph_subject,
-  recipe,
-  subject,
   tracing_settings,
 )
 from launch import experiments, program, settings_flags
@@ -40,18 +35,9 @@ _OF_RECIPES = (
 )
 
 
-class _Paper(NamedTuple):
-  """Experiments, what they ask, and the folder of their page in --out."""
-
-  recipes: Mapping[str, recipe.Recipe]
-  kind: type[subject.Subject]
-  folder: str
-
-
-_PAPERS = {
-  "one": _Paper(catalogue.PAPER_ONE, graph_subject.GraphSubject, ""),
-  "two": _Paper(catalogue.PAPER_TWO, coin_subject.CoinSubject, "coins"),
-}
+_PAPERS = {"one": catalogue.PAPER_ONE, "two": catalogue.PAPER_TWO}
+# Where in --out their pages are.
+_FOLDERS = {"one": "", "two": "coins"}
 
 settings_flags.define(_DEFAULT, _OF_RECIPES)
 _ALL = flags.DEFINE_bool("all", False, "Every experiment.")
@@ -81,7 +67,7 @@ def _coin_settings(settings) -> coin_subject.Settings:
 
 
 def main(_):
-  every = catalogue.PAPER_ONE | catalogue.PAPER_TWO
+  every = {k: v for paper in _PAPERS.values() for k, v in paper.recipes.items()}
   if experiments.LIST.value:
     print(experiments.listed(every))
     return
@@ -111,17 +97,17 @@ def _run(asked, out):
     del of["one"]
   wanted = {"one": settings, "two": _coin_settings(settings)}
   subjects = experiments.subjects(
-    *((_PAPERS[name].kind, wanted[name], _PAPERS[name].folder) for name in of)
+    *((_PAPERS[name].kind, wanted[name], _FOLDERS[name]) for name in of)
   )
   for name, some in zip(of, subjects, strict=True):
     for one in some:
       if of[name]:
-        experiments.perform(one, of[name], _PAPERS[name].recipes)
+        experiments.perform(one, of[name], _PAPERS[name])
       if name == "one" and _GOLDEN.value:
         golden.run(one, one.out)
         print((one.out / golden.MARKDOWN).read_text(encoding="utf-8"))
     if of[name] and len(some) > 1:
-      folder = out / _PAPERS[name].folder
+      folder = out / _FOLDERS[name]
       experiments.compare([one.out for one in some], folder)
 
 

@@ -7,7 +7,7 @@ anywhere. A record is what a recipe left in its outcome.json.
 from collections.abc import Mapping
 import math
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from icl_graphs import atomic
 from icl_graphs.report import templates, wording
@@ -20,10 +20,25 @@ _STATES = {
 }
 
 
+class About(NamedTuple):
+  """What a page says of all its sections.
+
+  Attributes:
+    question: that they ask together, the heading.
+    shown: what the model did; goes on after its name.
+    terms: that need to be known.
+  """
+
+  question: str
+  shown: str
+  terms: str
+
+
 def write(
   records: Mapping[str, Mapping[str, Any]],
   run: Mapping[str, Any],
   out: pathlib.Path,
+  about: About,
 ) -> pathlib.Path:
   """Writes report.html.
 
@@ -31,6 +46,7 @@ def write(
     records: recipe name to record, in the order of the page.
     run: the run's configuration (run.json).
     out: folder of the run; a recipe's figures are in a folder of its name.
+    about: heading and terms.
 
   Returns:
     Path of the page.
@@ -43,6 +59,7 @@ def write(
     .get_template("reproduction.html")
     .render(
       model=str(run.get("model") or "A language model"),
+      about=about,
       sections=sections,
       counts=counts,
       minutes=sum(one["seconds"] for one in records.values()) / 60,
@@ -95,18 +112,19 @@ def _section(name, record, out) -> dict[str, Any]:
 
 
 def _number(name, entry) -> tuple[str, ...] | None:
-  """A number as a row; None for what is no number."""
+  """A number as a row, with dashes for what is unknown; None for no number."""
   if not isinstance(entry, Mapping):
     entry = {"value": entry}
-  value = wording.as_float(entry.get("value"))
-  if not math.isfinite(value):
+  if "value" not in entry or isinstance(entry["value"], str | list | Mapping):
     return None
-  low, high = (wording.as_float(entry.get(end)) for end in ("low", "high"))
+  value, low, high, null = (
+    wording.as_float(entry.get(key)) for key in ("value", "low", "high", "null")
+  )
   return (
     name.replace("_", " "),
-    wording.number(value),
+    wording.number(value) if math.isfinite(value) else "-",
     wording.interval(low, high),
-    wording.number(wording.as_float(entry.get("null")), value),
+    wording.number(null, value) if math.isfinite(null) else "-",
   )
 
 

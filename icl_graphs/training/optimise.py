@@ -207,6 +207,8 @@ def train(
   mark = described.fingerprint(seed)
   if state_file is not None:
     state = _load(state_file, state, mark)
+    done = range(len(state.losses))
+    advance(sum(described.stage_at(step).tokens for step in done))
   key = jax.random.fold_in(jax.random.key(seed), 1)
   began = time.monotonic() - state.seconds
   saved = time.monotonic()

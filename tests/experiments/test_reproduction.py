@@ -149,7 +149,9 @@ def test_a_damaged_outcome_is_named(tmp_path):
 
 
 def test_catalogue_names_are_folders():
-  for name, one in (catalogue.PAPER_ONE | catalogue.PAPER_TWO).items():
+  for name, one in (
+    catalogue.PAPER_ONE.recipes | catalogue.PAPER_TWO.recipes
+  ).items():
     assert name == one.name and name.isidentifier()
     assert one.question.endswith("?") and one.title and one.source
 

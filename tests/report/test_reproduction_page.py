@@ -1,5 +1,7 @@
 """The page of a reproduction: whole, escaped, and alive in a browser."""
 
+import re
+
 import numpy as np
 from PIL import Image
 import pytest
@@ -71,7 +73,9 @@ def page(tmp_path):
     "second": record("not shown"),
     "third": record("cannot tell", claims=[claim("cannot tell", NASTY)] * 2),
   }
-  return reproduction.write(records, {"model": "tiny", "seed": 0}, tmp_path)
+  about = reproduction.About("Does it?", "read words.", "Terms.")
+  run = {"model": "tiny", "seed": 0}
+  return reproduction.write(records, run, tmp_path, about)
 
 
 def test_page_lives_in_a_browser(page, tmp_path):
@@ -117,6 +121,14 @@ def test_page_counts_verdicts_and_loads_nothing(page):
   assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
   assert NASTY not in text
   assert "[0.400, 0.600]" in text and "energy relative" in text
+  # What is unknown has a dash; what is no number is left out.
+  cells = re.findall(
+    r'missing</th>((?:\s*<td class="number">[^<]*</td>)*)', text
+  )
+  assert [re.findall(">([^<]*)</td>", row) for row in cells] == [
+    ["-", "", "-"]
+  ] * 3
+  assert ">words<" not in text
 
 
 def test_verdicts_for_a_terminal():

@@ -177,10 +177,11 @@ def evidence_slope(
 
   From n50 to n99, or to where the log-odds reach `clip`, which is left out:
   beyond, rounding and a model's floor decide. Where fewer than two points lie
-  between, a curve that reaches the clip is steeper than can be fitted: the
-  slope from the last point before n50 to the first at the clip, both clipped,
-  is what it has at least. NaN where a curve does not settle, or settles too
-  late to tell. Compare `IDEAL_SLOPE`: a steep curve alone is what plain
+  between, a curve that reaches the clip, and was never above one half before
+  n50, is steeper than can be fitted: the slope from the last point before n50
+  to the first at the clip, both clipped, is what it has at least. NaN where a
+  curve does not settle, settles too late to tell, or only comes back from a
+  dip. Compare `IDEAL_SLOPE`: a steep curve alone is what plain
   averaging of hypotheses gives as well.
   """
   curves, lengths = _checked(curves, lengths)
@@ -199,7 +200,8 @@ def evidence_slope(
     ends = np.clip([start[:, 0] - 1, reached], 0, len(lengths) - 1)
     low, top = odds[np.arange(len(odds)), ends]
     least = (top - low) / np.diff(lengths[ends], axis=0)[0]
-  reaches = (reached < len(lengths)) & (start[:, 0] > 0)
+  early = ((curves >= 0.5) & (place < start)).any(axis=1)
+  reaches = (reached < len(lengths)) & (start[:, 0] > 0) & ~early
   return np.where(count >= 2, slope, np.where(reaches, least, np.nan))
 
 

@@ -146,10 +146,13 @@ def test_rises_too_steep_to_fit_have_at_least_their_slope():
   between = special.expit(np.select([lengths < 12, lengths < 13], [-1, 2], 6))
   always, never, late = (lengths >= start for start in (0, 99, 39))
   slow = 0.2 + 0.4 * late
+  # Up at once, but for a dip: when it rose is not where it settles.
+  dip = step * (lengths != 30)
   found = thresholds.evidence_slope(
-    np.stack([step, between, always, never, late, slow]).astype(float), lengths
+    np.stack([step, between, always, never, late, slow, dip]).astype(float),
+    lengths,
   )
-  np.testing.assert_allclose(found, [8, 2.5, np.nan, np.nan, 8, np.nan])
+  np.testing.assert_allclose(found, [8, 2.5, np.nan, np.nan, 8] + [np.nan] * 2)
 
 
 def test_intervals_cover_the_mean_curve_s_threshold():

@@ -20,6 +20,8 @@ SHAPES = {"constant": 1, "line": 2, "step": 3, "logistic": 4}
 _MIDPOINTS = 80
 _SCALES = 40
 _STEPS = 40
+# Lengths of a curve whose shape can be told.
+FEWEST = 6
 # Residuals below this are rounding.
 _ROUNDING = 1e-9
 
@@ -55,9 +57,9 @@ def _checked(curves, lengths):
       f"curves of shape {curves.shape} at {lengths.size} lengths; expected"
       " [curve, length]"
     )
-  if lengths.size < 6 or (np.diff(lengths) <= 0).any():
+  if lengths.size < FEWEST or (np.diff(lengths) <= 0).any():
     raise errors.InputError(
-      f"{lengths.size} lengths; a shape needs at least 6, ascending"
+      f"{lengths.size} lengths; a shape needs at least {FEWEST}, ascending"
     )
   if not np.isfinite(curves).all():
     raise errors.InputError("curves hold values that are not finite")

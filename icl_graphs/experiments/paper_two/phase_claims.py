@@ -137,11 +137,12 @@ def _when(found: Found, ring: str) -> recipe.Claim:
     f"The energy's half-way point is {lag.text(1)} flips after n50 (concepts"
     " whose energy falls and whose n50 is reached)."
   )
+  if not np.isfinite(lag.low):
+    reason = "The energy falls and n50 is reached for too few concepts."
+  if ring != recipe.SHOWN:
+    reason = f"There is no ring of which to tell the time. {reason}"
   if ring != recipe.SHOWN or not np.isfinite(lag.low):
-    return recipe.Claim(
-      *(*_WHEN, recipe.CANNOT_TELL),
-      f"There is no ring of which to tell the time. {reason}",
-    )
+    return recipe.Claim(*_WHEN, recipe.CANNOT_TELL, reason)
   inside = lag.low <= 0 <= lag.high and max(-lag.low, lag.high) <= NEAR
   if inside:
     return recipe.Claim(*_WHEN, recipe.SHOWN, reason)

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 import numpy as np
 import xarray as xr
 
-from icl_graphs.analysis import concepts, thresholds
+from icl_graphs import errors
+from icl_graphs.analysis import concepts, curve_shapes, thresholds
 from icl_graphs.experiments import coin_subject, recipe
 from icl_graphs.experiments.paper_two import (
   first_letter,
@@ -90,6 +91,11 @@ def run(
   subject: coin_subject.CoinSubject, folder: pathlib.Path
 ) -> recipe.Outcome:
   """See `recipe.Recipe`."""
+  if subject.settings.tree + 1 < curve_shapes.FEWEST:
+    raise errors.InputError(
+      f"--tree={subject.settings.tree} flips make no curve; give at least"
+      f" {curve_shapes.FEWEST - 1}"
+    )
   model, lengths, captured = read(subject)
   ideal = exact(lengths) if subject.has_exact_answer else None
   random = read(subject.untrained)[0]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from icl_graphs import errors
 from icl_graphs.experiments import recipe
 from icl_graphs.experiments.paper_two import trees
 from icl_graphs.tasks import coins
@@ -45,3 +46,8 @@ def test_fair_flips_never_switch(tmp_path):
   assert verdicts == [*(recipe.NOT_SHOWN, recipe.CANNOT_TELL, recipe.NOT_SHOWN)]
   end = found.numbers["concept_probability_at_end"]
   assert end["value"] == pytest.approx(end["null"])
+
+
+def test_short_contexts_are_refused_before_they_are_read(tmp_path):
+  with pytest.raises(errors.InputError, match="--tree=4 .* at least 5"):
+    trees.run(tree_observers.Observer(tree=4), tmp_path)

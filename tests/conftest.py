@@ -7,6 +7,7 @@ mixtures of dtypes raise too.
 
 import os
 import pathlib
+import tempfile
 
 # Both are read when jax and huggingface_hub are first imported.
 os.environ["XLA_FLAGS"] = (
@@ -17,6 +18,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
 # As in `launch`.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# What is compiled once serves every worker and every program started by tests,
+# until these tests end; the workers are told by the process that starts them.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+  _COMPILED = tempfile.TemporaryDirectory(prefix="icl_graphs-compiled-")
+  os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
+  os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 
 import jax  # noqa: E402
 import pytest  # noqa: E402

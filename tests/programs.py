@@ -1,5 +1,7 @@
 """Starting programs as a user would."""
 
+import functools
+import json
 import os
 import pathlib
 import subprocess
@@ -7,9 +9,6 @@ import sys
 import tempfile
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
-
-# Programs are started again and again with the same shapes.
-_COMPILED = tempfile.TemporaryDirectory(prefix="icl_graphs-compiled-")
 
 
 def launch(program: str, *flags: str, wait: bool = True):
@@ -23,24 +22,48 @@ def start(module: str, *flags: str, wait: bool = True):
   Returns:
     What came of it, or the running process where `wait` is false.
   """
-  command = [sys.executable, "-W", "error::DeprecationWarning:icl_graphs"]
-  environment = os.environ | {
-    "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-    "JAX_PLATFORMS": "cpu",
-    "JAX_COMPILATION_CACHE_DIR": _COMPILED.name,
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-  }
-  process = subprocess.Popen(
-    [*command, "-m", module, *flags],
-    cwd=REPOSITORY,
-    env=environment,
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-  )
+  process = _python("-m", module, *flags, stderr=subprocess.PIPE)
   if not wait:
     return process
   output, problems = process.communicate(timeout=300)
   return subprocess.CompletedProcess(
-    command, process.returncode, output, problems
+    process.args, process.returncode, output, problems
+  )
+
+
+def again(module: str, *flags: str):
+  """The same, two to three seconds sooner: see `tests.forked`.
+
+  For refusals and later runs of a program that another test starts as a user
+  does, which sees what this does not: whether it imports what it needs.
+  """
+  with tempfile.TemporaryDirectory() as folder:
+    output, problems = (pathlib.Path(folder) / name for name in ("out", "err"))
+    asked = {"flags": flags, "output": str(output), "problems": str(problems)}
+    server = _server(module)
+    print(json.dumps(asked), file=server.stdin, flush=True)
+    status = server.stdout.readline()
+    return subprocess.CompletedProcess(
+      [module, *flags], int(status), output.read_text(), problems.read_text()
+    )
+
+
+@functools.cache
+def _server(module: str) -> subprocess.Popen:
+  # Ends with this process, which holds the other end of its standard input.
+  return _python("-m", "tests.forked", module, stdin=subprocess.PIPE)
+
+
+def _python(*arguments: str, **pipes) -> subprocess.Popen:
+  environment = os.environ | {
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    "JAX_PLATFORMS": "cpu",
+  }
+  return subprocess.Popen(
+    [sys.executable, "-W", "error::DeprecationWarning:icl_graphs", *arguments],
+    cwd=REPOSITORY,
+    env=environment,
+    stdout=subprocess.PIPE,
+    text=True,
+    **pipes,
   )

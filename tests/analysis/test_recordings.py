@@ -208,7 +208,7 @@ def test_damaged_and_missing_files_are_refused(tmp_path):
   ],
 )
 def test_program_says_what_is_wrong_and_exits_with_2(tmp_path, flags, message):
-  done = programs.launch("analyze", f"--out={tmp_path}/o", *flags)
+  done = programs.again("launch.analyze", f"--out={tmp_path}/o", *flags)
   assert done.returncode == 2, done.stderr
   assert message in done.stderr and "Traceback" not in done.stderr
 
@@ -216,6 +216,6 @@ def test_program_says_what_is_wrong_and_exits_with_2(tmp_path, flags, message):
 def test_program_refuses_an_output_it_cannot_write(tmp_path):
   (tmp_path / "file").write_text("")
   flags = "--activations=absent.npz", "--graph=grid:4x4"
-  done = programs.launch("analyze", f"--out={tmp_path}/file/o", *flags)
+  done = programs.again("launch.analyze", f"--out={tmp_path}/file/o", *flags)
   assert done.returncode == 2
   assert "cannot write to" in done.stderr

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.programs import launch
+from tests.programs import again, launch
 
 
 def test_llama_against_every_account(shared, tmp_path):
@@ -27,7 +27,7 @@ def test_refuses_with_status_2(tmp_path):
     (("--compare=nothing",), "there is no file or folder nothing"),
     ((), "give --graph to minimise on, or --compare"),
   ):
-    refused = launch("minimize", f"--out={tmp_path}", *flags)
+    refused = again("launch.minimize", f"--out={tmp_path}", *flags)
     assert refused.returncode == 2, refused.stderr
     assert message in refused.stderr
     assert "Traceback" not in refused.stderr

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from tests.programs import launch
+from tests.programs import again, launch
 
 
 def test_graphs_in_one_run(tmp_path):
@@ -44,8 +44,8 @@ def test_graphs_in_one_run(tmp_path):
 def test_start_from_a_file_and_edges_of_a_walk(tmp_path):
   rows = np.random.default_rng(0).standard_normal((9, 5)) + 3
   np.savez(tmp_path / "means.npz", class_means=rows)
-  done = launch(
-    "minimize",
+  done = again(
+    "launch.minimize",
     *("--graph=grid:3x3", "--laplacian=shown:300", "--dtype=float64"),
     *(f"--start={tmp_path}/means.npz", f"--out={tmp_path}", "--steps=4000"),
   )
@@ -67,7 +67,7 @@ def test_start_from_a_file_and_edges_of_a_walk(tmp_path):
 )
 def test_refuses_with_status_2(tmp_path, flag, message):
   out = tmp_path / "run"
-  refused = launch("minimize", "--graph=grid:3x3", f"--out={out}", flag)
+  refused = again("launch.minimize", "--graph=grid:3x3", f"--out={out}", flag)
   assert refused.returncode == 2, refused.stderr
   assert message in refused.stderr
   assert "Traceback" not in refused.stderr

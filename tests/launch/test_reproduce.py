@@ -5,7 +5,7 @@ import json
 import pytest
 
 from icl_graphs.experiments import catalogue
-from tests.programs import launch
+from tests.programs import again, launch
 
 SMALL = ("--walks=16", "--groups=4", "--context=80", "--resamples=20")
 
@@ -44,15 +44,15 @@ def test_folder_is_complete(finished):
 def test_what_is_done_is_not_run_again(finished, tiny_model):
   out, _ = finished
   before = (out / "straightening" / "outcome.json").stat().st_mtime_ns
-  again = launch(
-    "reproduce",
+  done = again(
+    "launch.reproduce",
     f"--model={tiny_model}",
     f"--out={out}",
     "--figure=straightening",
     "--windows=20,50",
     *SMALL,
   )
-  assert again.returncode == 0, again.stderr
+  assert done.returncode == 0, done.stderr
   assert (out / "straightening" / "outcome.json").stat().st_mtime_ns == before
   assert list(json.loads((out / "summary.json").read_text())) == [
     "straightening",
@@ -62,7 +62,9 @@ def test_what_is_done_is_not_run_again(finished, tiny_model):
 
 def test_folders_are_compared(finished, tmp_path):
   out, _ = finished
-  done = launch("reproduce", f"--compare={out},{out}", f"--out={tmp_path}")
+  done = again(
+    "launch.reproduce", f"--compare={out},{out}", f"--out={tmp_path}"
+  )
   assert done.returncode == 0, done.stderr
   assert "straight" in (tmp_path / "models.md").read_text().lower()
   page = (tmp_path / "models.html").read_text()
@@ -70,12 +72,12 @@ def test_folders_are_compared(finished, tmp_path):
 
 
 def test_list_names_every_experiment():
-  done = launch("reproduce", "--list")
+  done = again("launch.reproduce", "--list")
   assert done.returncode == 0, done.stderr
   lines = done.stdout.splitlines()
   assert [line.split()[0] for line in lines] == [
-    *catalogue.PAPER_ONE,
-    *catalogue.PAPER_TWO,
+    *catalogue.PAPER_ONE.recipes,
+    *catalogue.PAPER_TWO.recipes,
   ]
 
 
@@ -91,5 +93,5 @@ def test_list_names_every_experiment():
 )
 def test_refuses_with_status_2(flags, message, tmp_path):
   flags = [flag.replace("--out=x", f"--out={tmp_path / 'x'}") for flag in flags]
-  done = launch("reproduce", *flags)
+  done = again("launch.reproduce", *flags)
   assert done.returncode == 2 and message in done.stderr

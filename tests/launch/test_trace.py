@@ -10,7 +10,7 @@ import xarray as xr
 
 from icl_graphs.experiments import graph_tracing, tracing_settings
 from icl_graphs.report import run_folder
-from tests.programs import launch
+from tests.programs import again, launch
 
 SMALL = (
   "--graphs=grid:3x3,circulant:8:1,2",
@@ -93,7 +93,7 @@ def test_killed_run_resumes_to_the_same_numbers(
   assert not (tmp_path / "summary.json").exists()
   left = list(tmp_path.glob("unfinished-*.npz"))
   assert left
-  resumed = launch("trace", *flags)
+  resumed = again("launch.trace", *flags)
   assert resumed.returncode == 0, resumed.stderr
   assert same_measurements(finished, tmp_path)
 
@@ -101,7 +101,7 @@ def test_killed_run_resumes_to_the_same_numbers(
 def test_state_of_other_settings_is_refused(tiny_model, tmp_path):
   np.savez(tmp_path / "unfinished-grid:3x3.npz", fingerprint="other")
   flags = (f"--model={tiny_model}", f"--out={tmp_path}", *SMALL)
-  refused = launch("trace", *flags)
+  refused = again("launch.trace", *flags)
   assert refused.returncode == 2
   assert "other settings" in refused.stderr
 
@@ -123,8 +123,8 @@ def test_bfloat16_agrees_with_float32(tmp_path):
   prepared = tracing_settings.prepare(settings)
   tree = graph_tracing.observe(prepared, tmp_path, save_seconds=1e9)
   expected = graph_tracing.summarise(prepared, tree)["ring:10"]
-  done = launch(
-    *("trace", f"--out={tmp_path}/half", "--dtype=bfloat16"),
+  done = again(
+    *("launch.trace", f"--out={tmp_path}/half", "--dtype=bfloat16"),
     "--graphs=ring:10",
     *("--walks=16", "--groups=4", "--batch_size=8", "--context=100"),
     *("--contexts=100", "--windows=50", "--layers=4", "--resamples=20"),
@@ -155,7 +155,7 @@ def test_bfloat16_agrees_with_float32(tmp_path):
 )
 def test_refuses_with_status_2(tiny_model, tmp_path, flags, message):
   flags = [f"--model={tiny_model}", f"--out={tmp_path}", *SMALL, *flags]
-  refused = launch("trace", *flags)
+  refused = again("launch.trace", *flags)
   assert refused.returncode == 2, refused.stderr
   assert message in refused.stderr
   assert "Traceback" not in refused.stderr

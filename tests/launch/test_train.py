@@ -18,9 +18,15 @@ SCORES = (
 )
 
 
+SMALL = "tests.launch.small_train"
+
+
 def train(out, *flags, wait=True):
-  module = "tests.launch.small_train"
-  return programs.start(module, f"--out={out}", *SCORES, *flags, wait=wait)
+  return programs.start(SMALL, f"--out={out}", *SCORES, *flags, wait=wait)
+
+
+def train_again(out, *flags):
+  return programs.again(SMALL, f"--out={out}", *SCORES, *flags)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +64,7 @@ def test_a_finished_folder_is_only_scored_again(trained, tmp_path):
   scores = json.loads((trained / "scores.json").read_text())
   (other / "scores.json").write_text(json.dumps({"7": scores["0"]}))
   (again / "scores.json").unlink()
-  done = train(again, f"--other_seeds={other}")
+  done = train_again(again, f"--other_seeds={other}")
   assert done.returncode == 0, done.stderr
   assert "training" not in done.stderr
   assert (again / "model.safetensors").stat().st_mtime_ns == before
@@ -76,7 +82,7 @@ def test_a_real_kill_changes_nothing(trained, tmp_path):
   process.send_signal(signal.SIGKILL)
   process.communicate()
   assert not (out / "model.safetensors").exists()
-  done = train(out)
+  done = train_again(out)
   assert done.returncode == 0, done.stderr
   assert {file.name for file in out.iterdir()} == {
     file.name for file in trained.iterdir()
@@ -120,7 +126,7 @@ def test_transformers_reads_it_and_agrees(trained):
   [("--steps=0", "steps"), ("--other_seeds=nowhere", "nowhere")],
 )
 def test_bad_input_is_refused(tmp_path, flag, message):
-  refused = train(tmp_path, flag)
+  refused = train_again(tmp_path, flag)
   assert refused.returncode == 2, refused.stderr
   assert message in refused.stderr and "Traceback" not in refused.stderr
   assert not list(tmp_path.glob("unfinished*"))
@@ -129,8 +135,7 @@ def test_bad_input_is_refused(tmp_path, flag, message):
 def test_coins_are_trained_and_scored(tmp_path):
   out = tmp_path / "coins"
   small = ("--task=coins", "--score_sequences=4", "--score_documents=4")
-  module = "tests.launch.small_train"
-  done = programs.start(module, f"--out={out}", *small)
+  done = programs.again(SMALL, f"--out={out}", *small)
   assert done.returncode == 0, done.stderr
   assert "quantities in their bands" in done.stdout
   rows = json.loads((out / "scores.json").read_text())["0"]["rows"]

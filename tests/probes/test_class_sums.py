@@ -1,7 +1,10 @@
 """Windowed class sums against loops over every occurrence."""
 
+import functools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -30,13 +33,21 @@ def brute_force(spec, hidden, nodes, walk_index, valid):
   return sums, counts
 
 
+# Every example is a program of its own: what takes time is optimising it.
+@functools.partial(
+  jax.jit,
+  static_argnums=0,
+  compiler_options={"xla_backend_optimization_level": 0},
+)
+def by_segment(spec, hidden, nodes, walk_index, valid):
+  members = class_sums.one_hot_nodes(spec, nodes, jnp.float32)
+  groups = class_sums.one_hot_groups(spec, walk_index, valid)
+  sums = class_sums.segment_sums(spec, hidden, members, groups)
+  return sums, class_sums.segment_counts(spec, members, groups)
+
+
 def measure(spec, hidden, nodes, walk_index, valid):
-  members = class_sums.one_hot_nodes(spec, jnp.asarray(nodes), jnp.float32)
-  groups = class_sums.one_hot_groups(
-    spec, jnp.asarray(walk_index), jnp.asarray(valid)
-  )
-  sums = class_sums.segment_sums(spec, jnp.asarray(hidden), members, groups)
-  counts = class_sums.segment_counts(spec, members, groups)
+  sums, counts = by_segment(spec, hidden, nodes, walk_index, valid)
   return (
     class_sums.windowed(spec, np.asarray(sums), axis=0),
     class_sums.windowed(spec, np.asarray(counts), axis=0),

@@ -31,6 +31,10 @@ def encode(
 
 def _chat(tokenizer, prompt: coins.Prompt) -> list[int]:
   """Ids of the opened answer in the tokenizer's own chat form."""
+  if not getattr(tokenizer, "chat_template", None):
+    raise errors.InputError(
+      "this tokenizer's chat template is missing; ask with --form=raw"
+    )
   failure = "it leaves out a part"
   # Some templates refuse, or forget, what the system says.
   for system_role in (True, False):

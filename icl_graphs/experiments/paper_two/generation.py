@@ -176,7 +176,7 @@ def _claims(found, means, slope, pooled, gain) -> tuple[recipe.Claim, ...]:
   reasons = {
     "C1": (
       f"Slope {slope['value']:.3f} [{slope['low']:.3f}, {slope['high']:.3f}];"
-      f" with p shuffled among prompts at most {slope['null_high']:.2f}"
+      f" with p shuffled among prompts at most {_or_dash(slope['null_high'])}"
       f" (97.5%). Largest distance of a mean from its p: {worst:.3f}."
       if len(found) > 2
       else f"Only {len(found)} stated probabilities gave whole sequences."
@@ -197,6 +197,11 @@ def _claims(found, means, slope, pooled, gain) -> tuple[recipe.Claim, ...]:
     recipe.Claim(*texts.CLAIMS[key], verdicts[key], reasons[key])
     for key in texts.CLAIMS
   )
+
+
+def _or_dash(value: float) -> str:
+  """Too few resamples leave no limit."""
+  return f"{value:.2f}" if np.isfinite(value) else "-"
 
 
 def _verdict(shown: bool) -> str:

@@ -127,8 +127,8 @@ def _sharply(sharp, fair_sharp, found, slope, captured) -> recipe.Claim:
     f"{number} of {of} concepts [{low:.2f}, {high:.2f}], {fair_sharp.sum()} of"
     f" {len(fair_sharp)} fair sequences; {int(np.isfinite(found.n50).sum())}"
     " concepts settle above one half, evidence grows by"
-    f" {slope.value:.2f} nats per flip [{slope.low:.2f},"
-    f" {slope.high:.2f}] (ideal observer {thresholds.IDEAL_SLOPE:.3f})."
+    f" {slope.text()} nats per flip (ideal observer"
+    f" {thresholds.IDEAL_SLOPE:.3f})."
   )
   if not captured.median >= concepts.LEAST_MASS:
     return recipe.Claim(

@@ -35,6 +35,7 @@ from icl_graphs.experiments.paper_two import (
   generation,
   judgment,
   phases,
+  prompts,
   selection,
   subsequences,
   trees,
@@ -80,6 +81,7 @@ _PAPER_ONE: tuple[recipe.Recipe, ...] = (
   prompt_conditions.RECIPE,
 )
 _PAPER_TWO: tuple[recipe.Recipe, ...] = (
+  prompts.RECIPE,
   selection.RECIPE,
   generation.RECIPE,
   subsequences.RECIPE,

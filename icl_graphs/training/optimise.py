@@ -84,12 +84,29 @@ def loss(
   return jnp.sum(losses * weights) / jnp.sum(weights)
 
 
-def optimiser(described: recipe.Recipe) -> optax.GradientTransformation:
-  """Muon for the blocks' matrices if asked for, AdamW for the rest."""
+def optimiser(
+  described: recipe.Recipe, second: bool = False
+) -> optax.GradientTransformation:
+  """Muon for the blocks' matrices if asked for, AdamW for the rest.
+
+  Args:
+    described: what is trained.
+    second: of the last stage, where the recipe gives it its own schedule.
+  """
 
   def rate(peak):
-    fall = max(1, round(described.steps * described.decay))
-    begin = max(described.steps - fall, described.warmup)
+    if second:
+      steps = described.steps - described.first_steps
+      rise = max(1, steps // 10)
+      return optax.join_schedules(
+        [
+          optax.linear_schedule(0.0, described.second * peak, rise),
+          optax.linear_schedule(described.second * peak, 0.0, steps - rise),
+        ],
+        [rise],
+      )
+    fall = max(1, round(described.first_steps * described.decay))
+    begin = max(described.first_steps - fall, described.warmup)
     return optax.join_schedules(
       [
         optax.linear_schedule(0.0, peak, described.warmup),
@@ -215,7 +232,11 @@ def train(
   pending: list[Array] = []
   for step in range(len(state.losses), described.steps):
     stage = described.stage_at(step)
-    state.params, state.optimiser, value = _step(stage, described, objective)(
+    second = step >= described.first_steps
+    if step == described.first_steps:
+      state.optimiser = optimiser(described, second).init(state.params)
+    run = _step(stage, described, objective, second)
+    state.params, state.optimiser, value = run(
       state.params, state.optimiser, jax.random.fold_in(key, step), table
     )
     pending.append(value)
@@ -237,9 +258,9 @@ def train(
 
 
 @functools.cache
-def _step(stage, described, objective):
+def _step(stage, described, objective, second):
   config = families.translate(described.hf_config())
-  update = optimiser(described)
+  update = optimiser(described, second)
 
   @functools.partial(jax.jit, donate_argnums=(0, 1))
   def step(params, optimiser_state, key, table):

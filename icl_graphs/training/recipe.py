@@ -84,13 +84,20 @@ class Recipe:
   embedding_scale: float = 0.1
   common_scale: float = 1.0
   head_scale: float = 0.02
-  # Not a field: it decides no weight of the walks.
+  # Not fields: they decide no weight of the walks.
   rope_theta: ClassVar[float] = 10000.0
+  second: ClassVar[float | None] = None
 
   @property
   def steps(self) -> int:
     """Optimiser steps of all stages."""
     return sum(stage.steps for stage in self.stages)
+
+  @property
+  def first_steps(self) -> int:
+    """Steps of the first schedule: all, or all but the last stage's."""
+    last = 0 if self.second is None else self.stages[-1].steps
+    return self.steps - last
 
   @property
   def tokens(self) -> int:

@@ -29,10 +29,11 @@ def describe_coins() -> recipe.Recipe:
     layers=1,
     heads=2,
     mlp_size=32,
-    stages=(
+    stages=tuple(
       coin_mixture.Stage(
-        20, flips=6, judged=4, stated=2, window=1, mixed=2, judgments=2
-      ),
+        steps, flips=6, judged=4, stated=2, window=1, mixed=2, judgments=2
+      )
+      for steps in (15, 5)
     ),
     warmup=5,
   )

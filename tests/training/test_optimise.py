@@ -116,14 +116,25 @@ def test_loss_falls(changes):
   assert np.mean(losses[9:12]) < np.mean(losses[:2]) - 0.1
 
 
+@dataclasses.dataclass(frozen=True)
+class Twice(recipe.Recipe):
+  """The last stage has a schedule of its own."""
+
+  second: float | None = 0.3
+
+
 def test_a_killed_training_continues_to_the_same_weights(tmp_path):
-  whole = optimise.train(TINY, 3)
+  twice = Twice(**vars(TINY))
+  assert (TINY.first_steps, twice.first_steps) == (20, 12)
+  whole = optimise.train(twice, 3)
   file = tmp_path / "state.npz"
   # At and after the change of stages.
   for stop in (12, 15):
-    optimise.train(TINY, 3, state_file=file, stop_after=stop)
-  pieces = optimise.train(TINY, 3, state_file=file)
+    optimise.train(twice, 3, state_file=file, stop_after=stop)
+  pieces = optimise.train(twice, 3, state_file=file)
   assert pieces.losses == whole.losses
+  counts = [x for x in jax.tree.leaves(whole.optimiser) if x.dtype == jnp.int32]
+  assert counts and max(map(int, counts)) == 8, "the optimiser starts afresh"
   for x, y in zip(
     jax.tree.leaves((whole.params, whole.optimiser)),
     jax.tree.leaves((pieces.params, pieces.optimiser)),

@@ -13,6 +13,19 @@ from icl_graphs.analysis import curve_shapes, thresholds
 
 # From 10% to 90% of a rise of ln 2 nats per flip, in flips.
 IDEAL_WIDTH = curve_shapes.RISE / thresholds.IDEAL_SLOPE
+# Least slope, in nats per flip, of an observer whose log-odds are within 1 nat
+# of the ideal ones: a nat too high at one half and one too low at 99%, which
+# the ideal observer takes log(99) / log(2) = 6.6 flips to reach, is some 0.3
+# nats per flip less (the band of evidence slopes of the specification).
+LEAST_SLOPE = 0.40
+# The width that goes with it.
+WIDEST = curve_shapes.RISE / LEAST_SLOPE
+# Says so in a criterion.
+WIDEST_REASON = (
+  f"within {WIDEST:.1f} flips: {LEAST_SLOPE:.2f} nats per flip, the least where"
+  " log-odds stay within 1 nat of those of an ideal observer, who gains ln 2 ="
+  f" .693 and takes {IDEAL_WIDTH:.1f} flips"
+)
 # Shapes that count as a change rather than a drift.
 CHANGES = ("step", "logistic")
 
@@ -87,7 +100,7 @@ def sharp(found: Transitions, first: float) -> np.ndarray:
 
   They settle above one half after the first length; a step or a logistic
   describes them better than a line does; and they rise from 10% to 90% within
-  twice the flips that an ideal observer takes.
+  `WIDEST` flips.
 
   Args:
     found: of the curves.
@@ -96,7 +109,7 @@ def sharp(found: Transitions, first: float) -> np.ndarray:
   return (
     (found.n50 > first)
     & np.isin(found.shape, CHANGES)
-    & (found.width <= 2 * IDEAL_WIDTH)
+    & (found.width <= WIDEST)
   )
 
 

@@ -14,8 +14,7 @@ C6 = (
   "for most of the 27 concepts (95% interval of the share above one half, and"
   " above the share of fair sequences for which the same holds) p(non-random)"
   " settles above one half, a step or a logistic fits it better than a line"
-  " (BIC), and it rises from 10% to 90% within twice the"
-  f" {judgments.IDEAL_WIDTH:.1f} flips of an ideal observer",
+  f" (BIC), and it rises from 10% to 90% {judgments.WIDEST_REASON}",
 )
 C7 = (
   "Truly random flips are still judged random (a baseline that a reviewer asked"

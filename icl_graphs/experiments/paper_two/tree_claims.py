@@ -16,8 +16,6 @@ from icl_graphs.experiments.paper_two import over_concepts
 NEAR_CHANCE = 2.0
 # "Deterministic": n90 is reached by at least this share of concepts.
 MOST = 0.5
-# "Sharp": at most this many times as wide.
-WIDER = 1.5
 # Log-odds this near the exact ones, at this share of points.
 NEAR_NATS, NEAR_SHARE = 1.0, 0.9
 
@@ -33,9 +31,8 @@ _SHARP = (
   "The switch is sharp (C8, and as C6 says of judgments).",
   "depth 6, concepts that reach n90: a step or a logistic describes the curve"
   " better (BIC) than a line or a constant for all of them, and the mean 10-90%"
-  f" width is at most {WIDER:g} times the {judgments.IDEAL_WIDTH:.1f} flips of"
-  " an observer who gains ln 2 = .693 nats per flip (upper end of a 95%"
-  " interval over concepts)",
+  " width (upper end of a 95% interval over concepts) is"
+  f" {judgments.WIDEST_REASON}",
 )
 _EXACT = (
   "The model expects concepts as the exact predictor of its training mixture"
@@ -114,7 +111,7 @@ def _sharp(found: Evidence) -> recipe.Claim:
   if found.exact is not None:
     ideal = np.nanmean(widths(found.exact, found.lengths))
     reason += f" The exact predictor's width is {ideal:.1f}."
-  widest, steep = WIDER * judgments.IDEAL_WIDTH, steep.all()
+  widest, steep = judgments.WIDEST, steep.all()
   verdict = recipe.verdict(steep and high <= widest, not steep or low > widest)
   return recipe.Claim(*_SHARP, verdict, reason)
 

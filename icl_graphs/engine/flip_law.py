@@ -71,6 +71,9 @@ class Drawn(NamedTuple):
       under the whole vocabulary at temperature 1; NaN beyond the last.
     counts: flips of each sequence.
     others: items that were no flips and ended by a separator.
+    due_mass: as `log_mass`, at the first F places where a flip was due, flip or
+      not. Places where a flip was drawn are those where it was probable: only
+      these here tell how much probability flips have.
   """
 
   tokens: Int[Array, "B steps"]
@@ -78,6 +81,7 @@ class Drawn(NamedTuple):
   log_mass: Float[Array, "B F 2"]
   counts: Int[Array, " B"]
   others: Int[Array, " B"]
+  due_mass: Float[Array, "B F 2"]
 
 
 class State(NamedTuple):
@@ -89,6 +93,7 @@ class State(NamedTuple):
     expecting: whether an item may begin here.
     flipping: whether the item that has begun is a flip.
     closed: whether a closer has been drawn.
+    due: places so far where a flip was due.
   """
 
   drawn: Drawn
@@ -96,6 +101,7 @@ class State(NamedTuple):
   expecting: Bool[Array, " B"]
   flipping: Bool[Array, " B"]
   closed: Bool[Array, " B"]
+  due: Int[Array, " B"]
 
 
 def check(config: config_lib.DecoderConfig, law: Law, longest: int) -> None:
@@ -127,14 +133,16 @@ def start(law: Law, batch: int) -> State:
   """Sequences whose prompts end where an item begins."""
   no = jnp.zeros((batch,), bool)
   none = jnp.zeros((batch,), jnp.int32)
+  unknown = jnp.full((batch, law.flips, 2), jnp.nan, jnp.float32)
   drawn = Drawn(
     jnp.full((batch, law.steps), -1, jnp.int32),
     jnp.full((batch, law.flips), -1, jnp.int32),
-    jnp.full((batch, law.flips, 2), jnp.nan, jnp.float32),
+    unknown,
     none,
     none,
+    unknown,
   )
-  return State(drawn, ~no, ~no, no, no)
+  return State(drawn, ~no, ~no, no, no, none)
 
 
 def note(
@@ -161,8 +169,10 @@ def note(
   begins = (kind & _BLANK == 0) & ~(separates & (side < 0))
   opens = alive & state.expecting & begins
   flipping = jnp.where(opens, side >= 0, state.flipping)
-  here = jnp.arange(law.flips)[None] == drawn.counts[:, None]
-  here &= (opens & (side >= 0))[:, None]
+  flip = jnp.arange(law.flips)[None]
+  here = (flip == drawn.counts[:, None]) & (opens & (side >= 0))[:, None]
+  due = alive & state.expecting & (kind & _BLANK == 0)
+  there = (flip == state.due[:, None]) & due[:, None]
   mass = masses.from_logits(logits, law.sides)
   ends = alive & separates
   counts = drawn.counts + (ends & flipping).astype(jnp.int32)
@@ -176,6 +186,7 @@ def note(
     jnp.where(here[..., None], mass[:, None], drawn.log_mass),
     counts,
     drawn.others + other.astype(jnp.int32),
+    jnp.where(there[..., None], mass[:, None], drawn.due_mass),
   )
   return State(
     drawn,
@@ -183,6 +194,7 @@ def note(
     ends | (state.expecting & ~opens),
     flipping & ~ends,
     state.closed | (alive & (kind & _CLOSER > 0)),
+    state.due + due.astype(jnp.int32),
   )
 
 

@@ -138,7 +138,7 @@ def _generation(subject: coin_subject.CoinSubject) -> dict[str, Any]:
       rows[f"G {percent}%: longest run"] = coin_bands.row(
         *coin_bands.RUNS[percent], found.run
       )
-    rows[f"mass: G {percent}"] = _mass(drawn.log_mass)
+    rows[f"mass: G {percent}"] = _mass(drawn.due_mass)
     rows[f"G {percent}%: share of whole sequences"] = coin_bands.row(
       1.0, None, None, found.whole
     )
@@ -160,7 +160,7 @@ def _window(subject: coin_subject.CoinSubject) -> dict[str, Any]:
       coin_bands.WINDOW.items(), values, strict=True
     )
   }
-  return rows | {"mass: W": _mass(drawn.log_mass)}
+  return rows | {"mass: W": _mass(drawn.due_mass)}
 
 
 def _judgments(

@@ -55,6 +55,17 @@ def _reference(tokens):
   return kept, flips_found, sequences.parse(ended).others
 
 
+def _due(tokens):
+  """Steps at which an item may begin and no blank was drawn."""
+  found, expecting = [], True
+  for step, token in enumerate(tokens):
+    blank = token in WRITTEN.blanks
+    if expecting and not blank:
+      found.append(step)
+    expecting = token in WRITTEN.separators or (expecting and blank)
+  return found[: WRITTEN.flips]
+
+
 def test_flips_are_recognised_as_in_the_text():
   rng = np.random.default_rng(0)
   share = np.array([1, 12, 12, 8, 26, 6, 1, 6, 4, 0.5])
@@ -74,6 +85,11 @@ def test_flips_are_recognised_as_in_the_text():
     return flip_law.finish(WRITTEN, state)
 
   drawn = run(tokens.astype(np.int32), logits.astype(np.float32))
+  log_prob = special.log_softmax(logits, axis=-1)
+  sides = np.stack(
+    [special.logsumexp(log_prob[..., list(one)], axis=-1)
+     for one in WRITTEN.sides], axis=-1
+  )  # fmt: skip
   numbers = []
   for i, row in enumerate(tokens.tolist()):
     kept, wanted, others = _reference(row)
@@ -85,6 +101,11 @@ def test_flips_are_recognised_as_in_the_text():
     assert drawn.others[i] == others
     assert np.isfinite(drawn.log_mass[i, : len(wanted)]).all()
     assert np.isnan(drawn.log_mass[i, len(wanted) :]).all()
+    # Where a flip was due, also where none was drawn.
+    due = _due(kept)
+    masses = np.asarray(drawn.due_mass[i])
+    np.testing.assert_allclose(masses[: len(due)], sides[due, i], atol=1e-5)
+    assert np.isnan(masses[len(due) :]).all()
     numbers.append(len(wanted))
   assert set(numbers) == set(range(5))
 

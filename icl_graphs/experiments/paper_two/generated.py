@@ -27,7 +27,8 @@ class Condition(NamedTuple):
     percent: stated probability of Tails, in percent.
     flips: of the N sequences that have all T flips.
     drop_rate: share of sequences that are shorter.
-    captured: probability on Heads and Tails together, over all flips drawn.
+    captured: probability on Heads and Tails together where a flip was due, the
+      first T of each sequence, whatever was drawn there.
     others: items that were no flips, per sequence.
     bernoulli: independent flips with the sequences' mean.
     window: of a window average of 5 with that mean.
@@ -84,7 +85,7 @@ def _condition(
     percent,
     flips,
     float(1 - whole.mean()),
-    concepts.captured(drawn.log_mass),
+    concepts.captured(drawn.due_mass),
     float(np.mean(drawn.others)),
     *made,
   )

@@ -207,6 +207,8 @@ def notes(exact: bool) -> tuple[str, ...]:
     "Differences are relative to independent flips and averaged over stated"
     " probabilities with equal weights.",
     "The first flip, Heads, is part of the prompt and not analysed.",
+    "Captured mass is read wherever a flip is due, as many places as flips are"
+    " wanted, also where the model wrote something else there.",
   )
   if not exact:
     return common

@@ -33,7 +33,7 @@ class Generator:
       mass = np.log(np.full((number, length, 2), 0.45))
       tokens = np.full((number, 1), -1)
       found[percent] = flip_law.Drawn(
-        tokens, flips, mass, counts, np.zeros(number, np.int64)
+        tokens, flips, mass, counts, np.zeros(number, np.int64), mass
       )
     return found
 

@@ -1,41 +1,68 @@
 """What is asked, and whole words beside first tokens of a real tokenizer."""
 
+import dataclasses
 import functools
-import json
-import shutil
 
 import jax
 import numpy as np
 import pytest
 from scipy import special
+import transformers
 
+from icl_graphs.engine import flip_law
 from icl_graphs.experiments import coin_subject, recipe
 from icl_graphs.experiments.paper_two import prompts
 from icl_graphs.models import decoder
-from icl_graphs.tasks import coins
-from tests.experiments.paper_two import tiny_coins
+from icl_graphs.tasks import coins, first_tokens
+from tests.models import switches
+
+
+class Tiny:
+  """Random weights, read by the engine, that write " Heads" in two pieces."""
+
+  settings = coin_subject.Settings(tree=6)
+  bos_ids = ()
+  has_exact_answer = False
+  encode = coin_subject.CoinSubject.encode
+  read = coin_subject.CoinSubject.read
+  _read = coin_subject.CoinSubject._read
+
+  def __init__(self, tokenizer):
+    self.tokenizer = tokenizer
+    self.decoder = dataclasses.replace(switches.BASE, vocab_size=50280)
+    self.decoder = dataclasses.replace(self.decoder, max_positions=96)
+    shapes = jax.eval_shape(lambda: decoder.init(self.decoder, 0))
+    generator = np.random.default_rng(0)
+    self.params = jax.tree.map(
+      lambda one: 0.4 * generator.normal(size=one.shape).astype(one.dtype),
+      shapes,
+    )
+    prompts_ = coins.generation(), coins.judgment((0,))
+    words = first_tokens.FLIPS, first_tokens.JUDGMENTS
+    flips, self.labels = (
+      tuple(first_tokens.answers(tokenizer, one.text, of).values())
+      for one, of in zip(prompts_, words, strict=True)
+    )
+    self.law = flip_law.Law(*flips, separators=(13,))
+
+  @property
+  def untrained(self):
+    return self
+
+  def evaluate(self, name, step, rows, *, words):
+    return jax.jit(step)(self.params, (), rows, np.ones(len(rows.trunk), bool))
 
 
 @pytest.fixture(scope="module")
-def subject(shared, tmp_path_factory):
-  """A tiny model that writes " Heads" and " Tails" in two pieces each."""
-  folder = tmp_path_factory.mktemp("neox")
-  for file in ("tokenizer.json", "tokenizer_config.json"):
-    source = shared / "data" / "tokenizers" / "neox" / file
-    shutil.copyfile(source, folder / file)
-  known = json.loads((folder / "tokenizer.json").read_text())
-  last = max(one["id"] for one in known["added_tokens"])
-  settings = coin_subject.Settings(
-    model=str(tiny_coins.weights(folder, 96, last + 1)), tree=6
-  )
-  return coin_subject.CoinSubject(settings, folder / "out")
+def subject(shared):
+  folder = shared / "data" / "tokenizers" / "neox"
+  return Tiny(transformers.AutoTokenizer.from_pretrained(folder))
 
 
 @pytest.fixture(scope="module")
 def outcome(subject, tmp_path_factory):
   """With its own answers in place of random weights': it has no others."""
   folder = tmp_path_factory.mktemp("prompts")
-  vars(subject)["untrained"] = subject
   with pytest.MonkeyPatch.context() as patched:
     patched.setattr(prompts, "read", functools.cache(prompts.read))
     found = prompts.run(subject, folder)

@@ -11,17 +11,10 @@ from icl_graphs.training import coin_tokenizer
 def save(folder: pathlib.Path, positions: int = 96) -> pathlib.Path:
   """Writes the model, with the coin vocabulary; returns its folder."""
   coin_tokenizer.save(folder, positions)
-  return weights(folder, positions, len(coin_tokenizer.vocabulary()))
-
-
-def weights(
-  folder: pathlib.Path, positions: int, vocab_size: int
-) -> pathlib.Path:
-  """Writes a model beside any tokenizer; returns its folder."""
   config = {
     "model_type": "llama",
     "architectures": ["LlamaForCausalLM"],
-    "vocab_size": vocab_size,
+    "vocab_size": len(coin_tokenizer.vocabulary()),
     "hidden_size": 16,
     "intermediate_size": 24,
     "num_hidden_layers": 2,

@@ -6,14 +6,13 @@ at once, typically bootstrap replicates of one mean curve. Unlike the bends of
 the probability of a concept. NaN stands for "never".
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from jaxtyping import Float
 import numpy as np
 
 from icl_graphs import errors
-from icl_graphs.analysis import concepts, nulls
+from icl_graphs.analysis import concepts
 
 LEVELS = (0.5, 0.9, 0.99)
 # An observer who compares a repeated word with a fair coin gains this per flip.
@@ -42,14 +41,6 @@ class Peak(NamedTuple):
   height: Float[np.ndarray, " R"]
   at: Float[np.ndarray, " R"]
   then: Float[np.ndarray, " R"]
-
-
-class Estimate(NamedTuple):
-  """A number with its bootstrap interval; NaN where there is none."""
-
-  value: float
-  low: float
-  high: float
 
 
 def _checked(curves, lengths):
@@ -203,29 +194,3 @@ def evidence_slope(
   early = ((curves >= 0.5) & (place < start)).any(axis=1)
   reaches = (reached < len(lengths)) & (start[:, 0] > 0) & ~early
   return np.where(count >= 2, slope, np.where(reaches, least, np.nan))
-
-
-def estimate(
-  curves: Curves,
-  statistic: Callable[[Curves], Float[np.ndarray, " R"]],
-  resamples: int = 1000,
-  seed: int = 0,
-  level: float = 0.95,
-) -> Estimate:
-  """A statistic of the mean curve, with an interval over curves.
-
-  Args:
-    curves: of each sequence or concept.
-    statistic: of R curves, e.g. `settled` at some lengths.
-    resamples: bootstrap draws over curves.
-    seed: of the draws.
-    level: nominal coverage; see `nulls.interval`.
-  """
-  curves = np.asarray(curves, np.float64)
-  drawn = nulls.bootstrap_weights(len(curves), resamples, seed)
-  weights = np.concatenate([np.ones((1, len(curves))), drawn]) / len(curves)
-  values = statistic(weights @ curves)
-  low, high = nulls.interval(values[0], values[1:], len(curves), level)
-  if np.isnan(values[0]):
-    low = high = np.nan
-  return Estimate(float(values[0]), float(low), float(high))

@@ -1,7 +1,5 @@
 """Transitions of probabilities: by hand, against scipy, and exact curves."""
 
-import functools
-
 import numpy as np
 import pytest
 from scipy import optimize, special
@@ -153,26 +151,6 @@ def test_rises_too_steep_to_fit_have_at_least_their_slope():
     lengths,
   )
   np.testing.assert_allclose(found, [8, 2.5, np.nan, np.nan, 8] + [np.nan] * 2)
-
-
-def test_intervals_cover_the_mean_curve_s_threshold():
-  """The threshold of the mean over many sequences, in runs of twenty."""
-  rng = np.random.default_rng(0)
-  lengths = np.arange(1.0, 31.0)
-
-  def sample(number):
-    middle = rng.normal(14, 3, (number, 1))
-    return special.expit((lengths - middle) / 1.5)
-
-  statistic = functools.partial(thresholds.crossing, lengths=lengths)
-  truth = statistic(sample(20_000).mean(axis=0)[None])[0]
-  inside = 0
-  for seed in range(100):
-    found = thresholds.estimate(sample(20), statistic, 200, seed)
-    inside += found.low <= truth <= found.high
-  assert inside >= 88
-  none = thresholds.estimate(np.zeros((5, 30)), statistic, 50)
-  assert np.isnan(none).all()
 
 
 def test_logistic_fits_recover_what_was_planted():

@@ -71,6 +71,7 @@ def run(
       **fair._asdict(),
       "null": float((1 - seen.non)[:count, late - 1 :].mean()),
     },
+    "judgment_advantage": judgment_numbers.advantage(seen, settings),
     "advantage_at_the_end": {
       "value": float(advantage[0][-1]),
       "low": float(advantage[1][-1]),

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from icl_graphs.analysis import concepts, judgments, thresholds
+from icl_graphs.analysis import concepts, judgments, nulls, thresholds
 from icl_graphs.experiments import coin_subject
 from icl_graphs.experiments.paper_two import judged, over_concepts
 from icl_graphs.tasks import coins
@@ -64,6 +64,38 @@ def long_fair(
   return over_concepts.mean(
     long.mean(axis=1), settings.resamples, settings.seed
   )
+
+
+def advantage(
+  seen: judged.Read, settings: coin_subject.Settings
+) -> dict[str, float]:
+  """Distance of p(random) of fair flips and of concepts, mean over lengths.
+
+  The interval draws concepts and sequences again; in the null they are dealt
+  anew to the two groups, which gives a distance as well: it is no signed
+  difference.
+  """
+  random, count = 1 - seen.non, len(seen.names)
+  value = concepts.judgment_advantage(random[count:], random[:count]).mean()
+  generator = np.random.default_rng(settings.seed)
+  drawn, dealt = np.empty((2, settings.resamples))
+  for place in range(settings.resamples):
+    fair, repeated = generator.integers(count, size=(2, count))
+    drawn[place] = concepts.judgment_advantage(
+      random[count + fair], random[repeated]
+    ).mean()
+    order = generator.permutation(2 * count)
+    dealt[place] = concepts.judgment_advantage(
+      random[order[:count]], random[order[count:]]
+    ).mean()
+  low, high = nulls.interval(value, drawn, count, bounds=(0.0, 1.0))
+  return {
+    "value": float(value),
+    "low": float(low),
+    "high": float(high),
+    "null": float(np.median(dealt)),
+    "null_high": float(nulls.limits(dealt)[1]),
+  }
 
 
 def phases(seen: judged.Read) -> dict[str, float]:

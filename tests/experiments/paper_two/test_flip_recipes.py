@@ -100,6 +100,8 @@ def test_exact_observer_judges_sharply(tmp_path):
   # Of 27 concepts, 13 have up to five flips and n50 up to 11.
   assert (median["value"], median["null"]) == (12, 61)
   assert numbers["random_on_fair_flips"]["low"] > 0.9
+  advantage = numbers["judgment_advantage"]
+  assert advantage["null_high"] < advantage["low"] < advantage["high"] < 1
   assert numbers["first letter, top 100"]["largest"] <= 0.01
   assert numbers["log_odds_of_an_empty_list"] == pytest.approx(np.log(1 / 3))
   found = outcome.measurements.n50.sel(concept=["01", "011", "0110"])
@@ -111,6 +113,7 @@ def test_blind_observer_shows_nothing(tmp_path):
   judge = observers.Judge(blind=True, judged=40, tree=8, resamples=50)
   outcome = judgment.RECIPE.run(judge, tmp_path)
   assert verdicts(outcome) == [recipe.NOT_SHOWN] * 2
+  assert outcome.numbers["judgment_advantage"]["value"] < 1e-12
 
 
 def test_length_alone_is_no_sharp_change_of_judgment(tmp_path, monkeypatch):

@@ -27,6 +27,7 @@ def write(
       width=described.width,
       context=described.max_positions,
       pieces=described.vocab_size,
+      added=described.added,
       seed=record["seed"],
       tokens=described.tokens / 1e6,
       minutes=record["seconds"] / 60,
@@ -66,7 +67,8 @@ that process. Training documents repeat words more often than the mixture does
 (`repeated`, `power` below: the share of the process that repeats, and lengths
 l with a chance in proportion to l ** -power), and first with few other prompts,
 because comparing flips across a word is otherwise not learned in the time there
-is. The last stage has more judgments, and a schedule of its own.
+is. The last stage has more judgments, a schedule of its own and {added} layers
+more, which change nothing at first.
 
 The loss is the cross-entropy of flips, their commas and labels, of which a
 label counts `label_weight` times. Where a flip or a label is due, the loss is

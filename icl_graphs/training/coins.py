@@ -33,11 +33,14 @@ class Recipe(recipe.Recipe):
     lag_scale: how firmly heads look at their lag at the start.
     second: the last stage has a schedule of its own, with a fresh optimiser;
       its highest rates, as a share of the peak.
+    added: layers that the last stage begins with beyond those before; they
+      change nothing at first.
   """
 
   rope_theta: float = 100.0
   lag_scale: float = 0.3
-  second: float | None = 0.3
+  second: float | None = 0.5
+  added: int = 2
 
 
 def describe() -> Recipe:
@@ -48,11 +51,13 @@ def describe() -> Recipe:
   them long: with it alone, 1,000 steps learned no word longer than one flip,
   and going on with it unlearned the long ones. What is expected after a context
   is that of the mixture in every stage; only the contexts differ. A label is
-  one token of a document, so labels are learned last, in many documents.
+  one token of a document, so labels are learned last, in many documents. What
+  tells the label is known where flips end only in the last layer, so two more
+  are added to carry it on.
   """
   return Recipe(
     width=128,
-    layers=4,
+    layers=6,
     heads=8,
     mlp_size=384,
     vocab_size=len(coin_tokenizer.vocabulary()),
@@ -84,9 +89,9 @@ def describe() -> Recipe:
       coin_mixture.Stage(650, repeated=0.5, power=0.5),
       coin_mixture.Stage(
         300,
-        stated=4,
-        window=2,
-        mixed=8,
+        stated=3,
+        window=1,
+        mixed=6,
         judgments=24,
         repeated=0.5,
         power=0.5,

@@ -24,6 +24,12 @@ STATE_FILE = "unfinished-training.npz"
 _WRITING_SCALE = 0.3
 
 
+def config(described: recipe.Recipe, second: bool) -> config_lib.DecoderConfig:
+  """Of the model under the first schedule or the second."""
+  layers = described.layers - (0 if second else described.added)
+  return families.translate(described.hf_config(layers))
+
+
 def init(described: recipe.Recipe, seed: int) -> decoder.Params:
   """Parameters before training.
 
@@ -31,19 +37,9 @@ def init(described: recipe.Recipe, seed: int) -> decoder.Params:
   overlaps others has to be told apart from them first; BOS starts at zero, so
   that attending to it adds nothing.
   """
-  config = families.translate(described.hf_config())
+  first = config(described, second=False)
   keys = jax.random.split(jax.random.key(seed), 3)
-  params = decoder.init(config, keys[0])
-
-  def rescaled(path, kernel):
-    names = [entry.key for entry in path]
-    if names[-1] != "kernel":
-      return kernel
-    inputs = {"down": config.mlp_size}.get(names[-2], config.hidden_size)
-    scale = _WRITING_SCALE if names[-2] in ("output", "down") else 1.0
-    return kernel * (scale * inputs**-0.5 / config.initializer_range)
-
-  params = jax.tree_util.tree_map_with_path(rescaled, params)
+  params = _rescaled(decoder.init(first, keys[0]), first, _WRITING_SCALE)
   shape = params["embedding"].shape
   square = jax.random.normal(keys[1], (max(shape), max(shape)))
   words = jnp.linalg.qr(square)[0][: shape[0], : shape[1]]
@@ -51,10 +47,39 @@ def init(described: recipe.Recipe, seed: int) -> decoder.Params:
   shared = jax.random.normal(keys[2], shape[1:])[None]
   words = (words + described.common_scale * shared) * described.embedding_scale
   params["embedding"] = words.at[tokenizer.bos_id()].set(0.0)
-  if not config.tied:
-    scale = described.head_scale / config.initializer_range
+  if not first.tied:
+    scale = described.head_scale / first.initializer_range
     params["unembedding"] = params["unembedding"] * scale
   return params
+
+
+def grown(
+  described: recipe.Recipe, params: decoder.Params, seed: int
+) -> decoder.Params:
+  """Parameters with `added` more layers, which write nothing yet."""
+  if not described.added:
+    return params
+  more = families.translate(described.hf_config(described.added))
+  key = jax.random.fold_in(jax.random.key(seed), 2)
+  blocks = _rescaled(decoder.init(more, key), more, 0.0)["blocks"]
+  joined = jax.tree.map(
+    lambda *parts: jnp.concatenate(parts), params["blocks"], blocks
+  )
+  return params | {"blocks": joined}
+
+
+def _rescaled(params, config, writing_scale):
+  """Kernels with unit gain, those that write with a smaller one."""
+
+  def rescaled(path, kernel):
+    names = [entry.key for entry in path]
+    if names[-1] != "kernel":
+      return kernel
+    inputs = {"down": config.mlp_size}.get(names[-2], config.hidden_size)
+    scale = writing_scale if names[-2] in ("output", "down") else 1.0
+    return kernel * (scale * inputs**-0.5 / config.initializer_range)
+
+  return jax.tree_util.tree_map_with_path(rescaled, params)
 
 
 def loss(
@@ -214,8 +239,7 @@ def train(
   Raises:
     InputError: a state file that is damaged or of another recipe or seed.
   """
-  config = families.translate(described.hf_config())
-  forward.check(config)
+  forward.check(config(described, second=True))
   objective = objective or WALKS
   table = objective.tables(described)
   update = optimiser(described)
@@ -234,6 +258,7 @@ def train(
     stage = described.stage_at(step)
     second = step >= described.first_steps
     if step == described.first_steps:
+      state.params = grown(described, state.params, seed)
       state.optimiser = optimiser(described, second).init(state.params)
     run = _step(stage, described, objective, second)
     state.params, state.optimiser, value = run(
@@ -259,13 +284,13 @@ def train(
 
 @functools.cache
 def _step(stage, described, objective, second):
-  config = families.translate(described.hf_config())
+  model = config(described, second)
   update = optimiser(described, second)
 
   @functools.partial(jax.jit, donate_argnums=(0, 1))
   def step(params, optimiser_state, key, table):
     value, gradient = jax.value_and_grad(objective.loss)(
-      params, config, stage, key, table
+      params, model, stage, key, table
     )
     change, optimiser_state = update.update(gradient, optimiser_state, params)
     return optax.apply_updates(params, change), optimiser_state, value

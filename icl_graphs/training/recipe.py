@@ -87,6 +87,7 @@ class Recipe:
   # Not fields: they decide no weight of the walks.
   rope_theta: ClassVar[float] = 10000.0
   second: ClassVar[float | None] = None
+  added: ClassVar[int] = 0
 
   @property
   def steps(self) -> int:
@@ -112,7 +113,7 @@ class Recipe:
       step -= stage.steps
     raise ValueError("step beyond the end of training")
 
-  def hf_config(self) -> dict[str, Any]:
+  def hf_config(self, layers: int | None = None) -> dict[str, Any]:
     """Content of `config.json`."""
     return {
       "architectures": ["LlamaForCausalLM"],
@@ -121,7 +122,7 @@ class Recipe:
       "vocab_size": self.vocab_size,
       "hidden_size": self.width,
       "intermediate_size": self.mlp_size,
-      "num_hidden_layers": self.layers,
+      "num_hidden_layers": layers or self.layers,
       "num_attention_heads": self.heads,
       "num_key_value_heads": self.heads,
       "head_dim": self.width // self.heads,

@@ -118,9 +118,10 @@ def test_loss_falls(changes):
 
 @dataclasses.dataclass(frozen=True)
 class Twice(recipe.Recipe):
-  """The last stage has a schedule of its own."""
+  """The last stage has a schedule of its own, and a layer more."""
 
   second: float | None = 0.3
+  added: int = 1
 
 
 def test_a_killed_training_continues_to_the_same_weights(tmp_path):
@@ -141,6 +142,20 @@ def test_a_killed_training_continues_to_the_same_weights(tmp_path):
     strict=True,
   ):
     np.testing.assert_array_equal(x, y)
+
+
+def test_added_layers_change_nothing_at_first():
+  twice = Twice(**vars(TINY))
+  params = optimise.init(twice, 0)
+  tokens = jnp.array([[0, 5, 9, 5]])
+  before, after = (
+    forward.logits(weights, optimise.config(twice, second), tokens)
+    for weights, second in (
+      (params, False),
+      (optimise.grown(twice, params, 0), True),
+    )
+  )
+  np.testing.assert_array_equal(before, after)
 
 
 def test_a_state_of_another_training_is_refused(tmp_path):

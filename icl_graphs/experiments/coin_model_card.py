@@ -27,7 +27,6 @@ def write(
       width=described.width,
       context=described.max_positions,
       pieces=described.vocab_size,
-      added=described.added,
       seed=record["seed"],
       tokens=described.tokens / 1e6,
       minutes=record["seconds"] / 60,
@@ -67,16 +66,15 @@ that process. Training documents repeat words more often than the mixture does
 (`repeated`, `power` below: the share of the process that repeats, and lengths
 l with a chance in proportion to l ** -power), and first with few other prompts,
 because comparing flips across a word is otherwise not learned in the time there
-is. The last stage has more judgments, a schedule of its own and {added} layers
-more, which change nothing at first.
+is.
 
-The loss is the cross-entropy of flips, their commas and labels, of which a
-label counts `label_weight` times. Where a flip or a label is due, the loss is
-its expectation under the mixture's exact posterior given all before it, not
-that of the one drawn: no noise of the draws, and the same optimum whichever
-documents are shown. So the model was told the right predictions, and it had to
-find how to compute them. At the start, 21 of the heads look at one flip each, 1
-to 21 flips back; they are free to change.
+The loss is the cross-entropy of flips, their commas and labels; labels count
+five times. Where a flip or a label is due, the loss is its expectation under
+the mixture's exact posterior given all before it, not that of the one drawn: no
+noise of the draws, and the same optimum whichever documents are shown. So the
+model was told the right predictions, and it had to find how to compute them. At
+the start, 21 of the heads look at one flip each, 1 to 21 flips back; they are
+free to change.
 
 Seed {seed}, {tokens:.1f} million tokens, {minutes:.0f} minutes.
 

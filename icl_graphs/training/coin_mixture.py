@@ -26,6 +26,8 @@ import numpy as np
 from icl_graphs.tasks import coins
 from icl_graphs.training import coin_processes, coin_tokenizer
 
+LABEL_WEIGHT = 5.0
+
 
 class Rows(NamedTuple):
   """Documents of one shape.
@@ -54,7 +56,6 @@ class Stage:
     stated, window, mixed, judgments: documents per step of the four kinds.
     repeated: share of the process P that repeats a word.
     power: a word's length l has a chance in proportion to l ** -power.
-    label_weight: of a label's loss; a flip has 1.
   """
 
   steps: int
@@ -66,7 +67,6 @@ class Stage:
   judgments: int = 9
   repeated: float = coin_processes.NOT_RANDOM
   power: float = 1.0
-  label_weight: float = 5.0
 
   @property
   def tokens(self) -> int:
@@ -259,7 +259,7 @@ def _judged(key: Array, stage: Stage) -> Rows:
   is_flip = (inside >= 0) & (ending < 0) & (inside % 2 == 0)
   is_label = ending == len(tail)
   weights = is_flip.astype(jnp.float32)
-  weights += stage.label_weight * is_label.astype(jnp.float32)
+  weights += LABEL_WEIGHT * is_label.astype(jnp.float32)
   tails, not_random = coin_processes.posterior(flips)
   opposite = jnp.where(flips == 1, 1.0 - tails[:, :-1], tails[:, :-1])
   doubted = jnp.take_along_axis(not_random, count[:, None], axis=1)

@@ -31,33 +31,24 @@ class Recipe(recipe.Recipe):
     rope_theta: base of the rotary positions. Offsets of a few dozen tokens
       matter here, so most frequencies should turn within them.
     lag_scale: how firmly heads look at their lag at the start.
-    second: the last stage has a schedule of its own, with a fresh optimiser;
-      its highest rates, as a share of the peak.
-    added: layers that the last stage begins with beyond those before; they
-      change nothing at first.
   """
 
   rope_theta: float = 100.0
   lag_scale: float = 0.3
-  second: float | None = 0.5
-  added: int = 2
 
 
 def describe() -> Recipe:
-  """Repeated words first, then all prompts, whole documents, and labels.
+  """Mostly repeated words first, then all prompts, then whole documents.
 
   Comparing a flip with the one a word ago has to be learned for every length
   of a word. In the mixture only one document in seven shows such words, few of
   them long: with it alone, 1,000 steps learned no word longer than one flip,
   and going on with it unlearned the long ones. What is expected after a context
-  is that of the mixture in every stage; only the contexts differ. A label is
-  one token of a document, so labels are learned last, in many documents. What
-  tells the label is known where flips end only in the last layer, so two more
-  are added to carry it on.
+  is that of the mixture in every stage; only the contexts differ.
   """
   return Recipe(
     width=128,
-    layers=6,
+    layers=4,
     heads=8,
     mlp_size=384,
     vocab_size=len(coin_tokenizer.vocabulary()),
@@ -87,16 +78,6 @@ def describe() -> Recipe:
         power=0.3,
       ),
       coin_mixture.Stage(650, repeated=0.5, power=0.5),
-      coin_mixture.Stage(
-        300,
-        stated=3,
-        window=1,
-        mixed=6,
-        judgments=24,
-        repeated=0.5,
-        power=0.5,
-        label_weight=80.0,
-      ),
     ),
     tied=False,
     matrix_rate=0.01,

@@ -24,12 +24,6 @@ STATE_FILE = "unfinished-training.npz"
 _WRITING_SCALE = 0.3
 
 
-def config(described: recipe.Recipe, second: bool) -> config_lib.DecoderConfig:
-  """Of the model under the first schedule or the second."""
-  layers = described.layers - (0 if second else described.added)
-  return families.translate(described.hf_config(layers))
-
-
 def init(described: recipe.Recipe, seed: int) -> decoder.Params:
   """Parameters before training.
 
@@ -37,9 +31,19 @@ def init(described: recipe.Recipe, seed: int) -> decoder.Params:
   overlaps others has to be told apart from them first; BOS starts at zero, so
   that attending to it adds nothing.
   """
-  first = config(described, second=False)
+  config = families.translate(described.hf_config())
   keys = jax.random.split(jax.random.key(seed), 3)
-  params = _rescaled(decoder.init(first, keys[0]), first, _WRITING_SCALE)
+  params = decoder.init(config, keys[0])
+
+  def rescaled(path, kernel):
+    names = [entry.key for entry in path]
+    if names[-1] != "kernel":
+      return kernel
+    inputs = {"down": config.mlp_size}.get(names[-2], config.hidden_size)
+    scale = _WRITING_SCALE if names[-2] in ("output", "down") else 1.0
+    return kernel * (scale * inputs**-0.5 / config.initializer_range)
+
+  params = jax.tree_util.tree_map_with_path(rescaled, params)
   shape = params["embedding"].shape
   square = jax.random.normal(keys[1], (max(shape), max(shape)))
   words = jnp.linalg.qr(square)[0][: shape[0], : shape[1]]
@@ -47,39 +51,10 @@ def init(described: recipe.Recipe, seed: int) -> decoder.Params:
   shared = jax.random.normal(keys[2], shape[1:])[None]
   words = (words + described.common_scale * shared) * described.embedding_scale
   params["embedding"] = words.at[tokenizer.bos_id()].set(0.0)
-  if not first.tied:
-    scale = described.head_scale / first.initializer_range
+  if not config.tied:
+    scale = described.head_scale / config.initializer_range
     params["unembedding"] = params["unembedding"] * scale
   return params
-
-
-def grown(
-  described: recipe.Recipe, params: decoder.Params, seed: int
-) -> decoder.Params:
-  """Parameters with `added` more layers, which write nothing yet."""
-  if not described.added:
-    return params
-  more = families.translate(described.hf_config(described.added))
-  key = jax.random.fold_in(jax.random.key(seed), 2)
-  blocks = _rescaled(decoder.init(more, key), more, 0.0)["blocks"]
-  joined = jax.tree.map(
-    lambda *parts: jnp.concatenate(parts), params["blocks"], blocks
-  )
-  return params | {"blocks": joined}
-
-
-def _rescaled(params, config, writing_scale):
-  """Kernels with unit gain, those that write with a smaller one."""
-
-  def rescaled(path, kernel):
-    names = [entry.key for entry in path]
-    if names[-1] != "kernel":
-      return kernel
-    inputs = {"down": config.mlp_size}.get(names[-2], config.hidden_size)
-    scale = writing_scale if names[-2] in ("output", "down") else 1.0
-    return kernel * (scale * inputs**-0.5 / config.initializer_range)
-
-  return jax.tree_util.tree_map_with_path(rescaled, params)
 
 
 def loss(
@@ -109,29 +84,12 @@ def loss(
   return jnp.sum(losses * weights) / jnp.sum(weights)
 
 
-def optimiser(
-  described: recipe.Recipe, second: bool = False
-) -> optax.GradientTransformation:
-  """Muon for the blocks' matrices if asked for, AdamW for the rest.
-
-  Args:
-    described: what is trained.
-    second: of the last stage, where the recipe gives it its own schedule.
-  """
+def optimiser(described: recipe.Recipe) -> optax.GradientTransformation:
+  """Muon for the blocks' matrices if asked for, AdamW for the rest."""
 
   def rate(peak):
-    if second:
-      steps = described.steps - described.first_steps
-      rise = max(1, steps // 10)
-      return optax.join_schedules(
-        [
-          optax.linear_schedule(0.0, described.second * peak, rise),
-          optax.linear_schedule(described.second * peak, 0.0, steps - rise),
-        ],
-        [rise],
-      )
-    fall = max(1, round(described.first_steps * described.decay))
-    begin = max(described.first_steps - fall, described.warmup)
+    fall = max(1, round(described.steps * described.decay))
+    begin = max(described.steps - fall, described.warmup)
     return optax.join_schedules(
       [
         optax.linear_schedule(0.0, peak, described.warmup),
@@ -239,7 +197,8 @@ def train(
   Raises:
     InputError: a state file that is damaged or of another recipe or seed.
   """
-  forward.check(config(described, second=True))
+  config = families.translate(described.hf_config())
+  forward.check(config)
   objective = objective or WALKS
   table = objective.tables(described)
   update = optimiser(described)
@@ -256,12 +215,7 @@ def train(
   pending: list[Array] = []
   for step in range(len(state.losses), described.steps):
     stage = described.stage_at(step)
-    second = step >= described.first_steps
-    if step == described.first_steps:
-      state.params = grown(described, state.params, seed)
-      state.optimiser = optimiser(described, second).init(state.params)
-    run = _step(stage, described, objective, second)
-    state.params, state.optimiser, value = run(
+    state.params, state.optimiser, value = _step(stage, described, objective)(
       state.params, state.optimiser, jax.random.fold_in(key, step), table
     )
     pending.append(value)
@@ -283,14 +237,14 @@ def train(
 
 
 @functools.cache
-def _step(stage, described, objective, second):
-  model = config(described, second)
-  update = optimiser(described, second)
+def _step(stage, described, objective):
+  config = families.translate(described.hf_config())
+  update = optimiser(described)
 
   @functools.partial(jax.jit, donate_argnums=(0, 1))
   def step(params, optimiser_state, key, table):
     value, gradient = jax.value_and_grad(objective.loss)(
-      params, model, stage, key, table
+      params, config, stage, key, table
     )
     change, optimiser_state = update.update(gradient, optimiser_state, params)
     return optax.apply_updates(params, change), optimiser_state, value

@@ -84,21 +84,13 @@ class Recipe:
   embedding_scale: float = 0.1
   common_scale: float = 1.0
   head_scale: float = 0.02
-  # Not fields: they decide no weight of the walks.
+  # Not a field: it decides no weight of the walks.
   rope_theta: ClassVar[float] = 10000.0
-  second: ClassVar[float | None] = None
-  added: ClassVar[int] = 0
 
   @property
   def steps(self) -> int:
     """Optimiser steps of all stages."""
     return sum(stage.steps for stage in self.stages)
-
-  @property
-  def first_steps(self) -> int:
-    """Steps of the first schedule: all, or all but the last stage's."""
-    last = 0 if self.second is None else self.stages[-1].steps
-    return self.steps - last
 
   @property
   def tokens(self) -> int:
@@ -113,7 +105,7 @@ class Recipe:
       step -= stage.steps
     raise ValueError("step beyond the end of training")
 
-  def hf_config(self, layers: int | None = None) -> dict[str, Any]:
+  def hf_config(self) -> dict[str, Any]:
     """Content of `config.json`."""
     return {
       "architectures": ["LlamaForCausalLM"],
@@ -122,7 +114,7 @@ class Recipe:
       "vocab_size": self.vocab_size,
       "hidden_size": self.width,
       "intermediate_size": self.mlp_size,
-      "num_hidden_layers": layers or self.layers,
+      "num_hidden_layers": self.layers,
       "num_attention_heads": self.heads,
       "num_key_value_heads": self.heads,
       "head_dim": self.width // self.heads,

@@ -29,11 +29,10 @@ def describe_coins() -> recipe.Recipe:
     layers=1,
     heads=2,
     mlp_size=32,
-    stages=tuple(
+    stages=(
       coin_mixture.Stage(
-        steps, flips=6, judged=4, stated=2, window=1, mixed=2, judgments=2
-      )
-      for steps in (15, 5)
+        20, flips=6, judged=4, stated=2, window=1, mixed=2, judgments=2
+      ),
     ),
     warmup=5,
   )

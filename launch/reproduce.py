@@ -42,7 +42,7 @@ _FOLDERS = {"one": "", "two": "coins"}
 settings_flags.define(_DEFAULT, _OF_RECIPES)
 _ALL = flags.DEFINE_bool("all", False, "Every experiment.")
 _PAPER = flags.DEFINE_multi_enum(
-  "paper", ["one"], list(_PAPERS), "With --all: of which papers."
+  "paper", list(_PAPERS), list(_PAPERS), "With --all: of which papers."
 )
 _GOLDEN = flags.DEFINE_bool(
   "golden", False, "Hold a run of Llama-3.1-8B against published numbers."

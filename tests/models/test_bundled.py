@@ -9,9 +9,25 @@ import transformers
 
 from icl_graphs.experiments import tracing_settings
 from icl_graphs.models import checkpoint, decoder, families, hub
-from icl_graphs.tasks import words
+from icl_graphs.tasks import coins, words
 
 MEGABYTE = 2**20
+
+
+def walk(positions):
+  generator = np.random.default_rng(0)
+  concepts = generator.choice(words.concept_words("paper30"), positions - 1)
+  return "".join(f" {word}" for word in concepts)
+
+
+def flips(positions):
+  """A prompt of 35 tokens with BOS, then flips and commas between them."""
+  drawn = np.random.default_rng(0).integers(0, 2, (positions - 34) // 2)
+  words = "".join(f" {coins.WORDS[flip]}," for flip in drawn)
+  return coins.generation(30).text + words.removesuffix(",")
+
+
+TEXTS = {"walks": walk, "coins": flips}
 
 
 @pytest.fixture(scope="module", params=hub.bundled())
@@ -19,8 +35,8 @@ def folder(request):
   return hub.resolve(f"{hub.BUNDLED_PREFIX}{request.param}")
 
 
-def test_there_is_one_to_trace_graphs_with():
-  assert "walks" in hub.bundled()
+def test_there_is_one_for_each_paper():
+  assert hub.bundled() == ("coins", "walks")
 
 
 def test_small_and_documented(folder):
@@ -36,13 +52,9 @@ def test_transformers_agrees_on_every_layer_and_logits(folder):
   ).eval()
   tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
   config = families.read_config(folder)
-  generator = np.random.default_rng(0)
-  concepts = generator.choice(
-    words.concept_words("paper30"), config.max_positions - 1
-  )
-  text = "".join(f" {word}" for word in concepts)
+  text = TEXTS[folder.name](config.max_positions)
   tokens = tokenizer(text, return_tensors="pt")["input_ids"]
-  # BOS and one token per word, as the card says.
+  # BOS and one token per piece, as the card says.
   assert tokens.shape == (1, config.max_positions)
   last = []
   module.model.norm.register_forward_pre_hook(

@@ -8,16 +8,16 @@ from icl_graphs.experiments import catalogue
 from tests import programs
 
 SMALL = (
-  *("--percents=20,50", "--sequences=8", "--judged=6", "--tree=4"),
+  *("--percents=20,50", "--sequences=8", "--judged=6", "--tree=16"),
   "--resamples=10",
 )
 
 
 def test_a_small_run_is_complete_and_goes_on(tmp_path):
   out = f"--out={tmp_path}"
-  done = programs.launch("coins", out, "--figure=trees,selection", *SMALL)
+  done = programs.launch("coins", out, "--figure=trees,prompts", *SMALL)
   assert done.returncode == 0, done.stderr
-  asked = ["selection", "trees"]
+  asked = ["prompts", "trees"]
   for name in asked:
     record = json.loads((tmp_path / name / "outcome.json").read_text())
     assert record["claims"] and record["name"] == name

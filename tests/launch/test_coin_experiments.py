@@ -8,16 +8,16 @@ from icl_graphs.experiments import catalogue
 from tests import programs
 
 SMALL = (
-  *("--percents=20,50", "--sequences=8", "--judged=6", "--tree=16"),
+  *("--percents=20,50", "--sequences=8", "--judged=6", "--tree=2"),
   "--resamples=10",
 )
 
 
 def test_a_small_run_is_complete_and_goes_on(tmp_path):
   out = f"--out={tmp_path}"
-  done = programs.launch("coins", out, "--figure=prompts", *SMALL)
+  done = programs.launch("coins", out, "--figure=selection", *SMALL)
   assert done.returncode == 0, done.stderr
-  asked = ["prompts"]
+  asked = ["selection"]
   for name in asked:
     record = json.loads((tmp_path / name / "outcome.json").read_text())
     assert record["claims"] and record["name"] == name
@@ -28,10 +28,10 @@ def test_a_small_run_is_complete_and_goes_on(tmp_path):
   assert catalogue.PAPER_TWO.about.question in page and "http" not in page
   assert json.loads((tmp_path / "run.json").read_text())
   assert not (tmp_path / "work").exists()
-  before = (tmp_path / "prompts" / "outcome.json").stat().st_mtime_ns
-  again = programs.again("launch.coins", out, "--figure=prompts", *SMALL)
+  before = (tmp_path / "selection" / "outcome.json").stat().st_mtime_ns
+  again = programs.again("launch.coins", out, "--figure=selection", *SMALL)
   assert again.returncode == 0, again.stderr
-  assert (tmp_path / "prompts" / "outcome.json").stat().st_mtime_ns == before
+  assert (tmp_path / "selection" / "outcome.json").stat().st_mtime_ns == before
   summary = json.loads((tmp_path / "summary.json").read_text())
   assert list(summary) == asked
 

@@ -122,7 +122,9 @@ def test_a_killed_training_continues_to_the_same_weights(tmp_path):
   # At and after the change of stages.
   for stop in (12, 15):
     optimise.train(TINY, 3, state_file=file, stop_after=stop)
-  pieces = optimise.train(TINY, 3, state_file=file)
+  told = []
+  pieces = optimise.train(TINY, 3, state_file=file, advance=told.append)
+  assert sum(told) == TINY.tokens, "what was read before counts as well"
   assert pieces.losses == whole.losses
   for x, y in zip(
     jax.tree.leaves((whole.params, whole.optimiser)),

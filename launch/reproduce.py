@@ -34,7 +34,6 @@ _OF_RECIPES = (
   "random_weights_control",
 )
 
-
 _PAPERS = {"one": catalogue.PAPER_ONE, "two": catalogue.PAPER_TWO}
 # Where in --out their pages are.
 _FOLDERS = {"one": "", "two": "coins"}
@@ -87,14 +86,11 @@ def main(_):
 
 def _run(asked, out):
   settings = settings_flags.read(_DEFAULT, _OF_RECIPES)
-  of = {
-    name: [one for one in asked if one.name in paper.recipes]
-    for name, paper in _PAPERS.items()
-  }
-  if not of["two"]:
-    del of["two"]
-  if not (of["one"] or _GOLDEN.value):
-    del of["one"]
+  of = {}
+  for name, paper in _PAPERS.items():
+    mine = [one for one in asked if one.name in paper.recipes]
+    if mine or (name == "one" and _GOLDEN.value):
+      of[name] = mine
   wanted = {"one": settings, "two": _coin_settings(settings)}
   subjects = experiments.subjects(
     *((_PAPERS[name].kind, wanted[name], _FOLDERS[name]) for name in of)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from icl_graphs import errors
-from icl_graphs.tasks import coins
+from icl_graphs.tasks import coins, token_ids
 
 FORMS = ("raw", "chat", "tulu")
 
@@ -26,7 +26,7 @@ def encode(
   if form == "chat":
     return _chat(tokenizer, prompt)
   text = prompt.tulu if form == "tulu" else prompt.text
-  return [*bos_ids, *tokenizer.encode(text, add_special_tokens=False)]
+  return [*bos_ids, *token_ids.of_text(tokenizer, text)]
 
 
 def _chat(tokenizer, prompt: coins.Prompt) -> list[int]:
@@ -49,7 +49,7 @@ def _chat(tokenizer, prompt: coins.Prompt) -> list[int]:
       failure = str(error)
       continue
     if prompt.system in text and prompt.question in text:
-      return list(tokenizer.encode(text, add_special_tokens=False))
+      return token_ids.of_text(tokenizer, text)
   raise errors.InputError(
     f"this tokenizer's chat template cannot be used ({failure}); ask with"
     " --form=raw"

@@ -14,7 +14,7 @@ from jaxtyping import Bool
 import numpy as np
 
 from icl_graphs import errors
-from icl_graphs.tasks import coins
+from icl_graphs.tasks import coins, token_ids
 
 # Name of an answer to the word that begins it.
 FLIPS = {"heads": "heads", "tails": "tails"}
@@ -40,11 +40,10 @@ def pieces(tokenizer: Any, prompt: str, form: str) -> tuple[int, ...]:
     None at all where the word cannot be written so: a vocabulary without it,
     or ids of the prompt that change.
   """
-  before = _encode(tokenizer, prompt)
+  before = token_ids.of_text(tokenizer, prompt)
   try:
-    after = _encode(tokenizer, prompt + form)
-  # Vocabularies without an unknown token raise; the type is their library's.
-  except Exception:
+    after = token_ids.of_text(tokenizer, prompt + form)
+  except errors.InputError:
     return ()
   if after[: len(before)] != before:
     return ()
@@ -137,10 +136,6 @@ def first_letter(
   for row, letter in zip(found, letters, strict=True):
     row[:count] = [text.startswith(letter) for text in texts]
   return found
-
-
-def _encode(tokenizer: Any, text: str) -> list[int]:
-  return list(tokenizer.encode(text, add_special_tokens=False))
 
 
 def _shown(tokenizer: Any, id_: int) -> str:

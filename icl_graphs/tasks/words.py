@@ -17,6 +17,7 @@ import numpy as np
 import transformers
 
 from icl_graphs import errors
+from icl_graphs.tasks import token_ids
 
 # Offered, shortest first, when a list is too short for a graph.
 _LONGER = ("paper30", "nouns", "paper30+nouns")
@@ -173,14 +174,9 @@ def encode(
   """Ids of text that starts with a space: no special tokens, no bare marker.
 
   Raises:
-    InputError: a tokenizer that cannot write the text at all.
+    InputError: as `token_ids.of_text`.
   """
-  try:
-    ids = tokenizer.encode(text, add_special_tokens=False)
-  except Exception as error:  # The library raises nothing narrower.
-    raise errors.InputError(
-      f"the tokenizer cannot write {text!r}: {error}"
-    ) from error
+  ids = token_ids.of_text(tokenizer, text)
   if len(ids) > 1 and not tokenizer.decode(ids[:1]).strip():
     return ids[1:]
   return ids

@@ -13,7 +13,7 @@ from icl_graphs import errors
 from icl_graphs.experiments import coin_subject, recipe
 from icl_graphs.experiments.paper_two import over_concepts
 from icl_graphs.report.paper_two import distraction as figures
-from icl_graphs.tasks import coin_questions, coins
+from icl_graphs.tasks import coin_questions, coins, token_ids
 
 # The numbers of flips that the paper draws; the claim is about the last.
 DRAWN = 40
@@ -65,9 +65,8 @@ def _encoded(subject, item, flips) -> list[int]:
   # Without flips nothing follows the colon: never a space at the end.
   text = text.rstrip(" ")
   try:
-    ids = subject.tokenizer.encode(text, add_special_tokens=False)
-  # Vocabularies without an unknown token raise; the type is their library's.
-  except Exception as error:
+    ids = token_ids.of_text(subject.tokenizer, text)
+  except errors.InputError as error:
     raise errors.InputError(
       "this model's vocabulary cannot write multiple-choice questions"
     ) from error

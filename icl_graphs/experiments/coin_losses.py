@@ -69,12 +69,12 @@ def _reader(config):
   @jax.jit
   def read(params, key):
     documents, _ = coin_mixture.sample(key, _STAGE)
-    logits = forward.logits(params, config, documents.tokens[:, :-1])
+    logits = forward.logits(params, config, documents.tokens)
     logs = jax.nn.log_softmax(logits, axis=-1)
     logs = logs.reshape(*documents.weights.shape, -1)
     ids = [known[" Heads"], known[" Tails"], known["Heads"], known["Tails"]]
     picked = logs[..., jnp.array([*ids, known[","]])]
-    return documents.tokens, picked
+    return documents.tokens, documents.following, picked
 
   return read
 
@@ -94,14 +94,14 @@ def _flips(subject, documents, seed):
   key = jax.random.fold_in(jax.random.key(seed), 2**20)
   known = coin_tokenizer.ids()
   for batch in range(-(-documents // _TOGETHER)):
-    tokens, logs = (
+    tokens, following, logs = (
       np.asarray(leaf) for leaf in read(params, jax.random.fold_in(key, batch))
     )
     for number, kind in enumerate(_KINDS):
       part = slice(number * _TOGETHER, (number + 1) * _TOGETHER)
       start = _prompt_length(kind)
       places = start - 1 + 2 * np.arange(_STAGE.flips)
-      words = tokens[part][:, places + 1]
+      words = following[part][:, places]
       flips = np.isin(words, [known["Tails"], known[" Tails"]]).astype(int)
       sides = logs[part][:, places].astype(np.float64)
       sides, bare = sides[..., :2], sides[..., 2:4]

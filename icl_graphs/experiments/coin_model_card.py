@@ -66,15 +66,18 @@ that process. Training documents repeat words more often than the mixture does
 (`repeated`, `power` below: the share of the process that repeats, and lengths
 l with a chance in proportion to l ** -power), and first with few other prompts,
 because comparing flips across a word is otherwise not learned in the time there
-is.
+is. In the last stage every judged sequence is asked about after several numbers
+of its flips (`questions`), each question seeing only those; it has a schedule
+of its own, and begins with a closing bracket that is nearly a comma, because it
+has the same flips to compare.
 
-The loss is the cross-entropy of flips, their commas and labels; labels count
-five times. Where a flip or a label is due, the loss is its expectation under
-the mixture's exact posterior given all before it, not that of the one drawn: no
-noise of the draws, and the same optimum whichever documents are shown. So the
-model was told the right predictions, and it had to find how to compute them. At
-the start, 21 of the heads look at one flip each, 1 to 21 flips back; they are
-free to change.
+The loss is the cross-entropy of flips, their commas and labels, of which a
+label counts `label_weight` times. Where a flip or a label is due, the loss is
+its expectation under the mixture's exact posterior given all before it, not
+that of the one drawn: no noise of the draws, and the same optimum whichever
+documents are shown. So the model was told the right predictions, and it had to
+find how to compute them. At the start, 21 of the heads look at one flip each, 1
+to 21 flips back; they are free to change.
 
 Seed {seed}, {tokens:.1f} million tokens, {minutes:.0f} minutes.
 

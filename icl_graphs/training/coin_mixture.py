@@ -11,38 +11,58 @@ Every document also says what else could stand there, and how likely that was
 given all before it, so that the loss can be its own expectation: the same
 gradient on average, with far less noise.
 
-Legend: B documents, F flips, T tokens.
+A judged sequence ends with one question, or is asked after several numbers of
+its flips: these questions are branches, each of which sees the flips it asks
+about and itself, as the engine reads them (`engine.token_tree`). One label per
+document leaves labels a hundredth of what is learned.
+
+Legend: B documents, F flips, T tokens, K questions.
 """
 
 import dataclasses
 import functools
 from typing import NamedTuple
 
+import jax
 from jax import numpy as jnp
 from jax import random
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 import numpy as np
 
 from icl_graphs.tasks import coins
 from icl_graphs.training import coin_processes, coin_tokenizer
 
-LABEL_WEIGHT = 5.0
+
+class Branches(NamedTuple):
+  """Where tokens stand and what they see, when some are branches.
+
+  Attributes:
+    positions: int32 [T].
+    visible: bool [T, T], by query and key; no token sees a later one.
+  """
+
+  positions: Int[Array, " T"]
+  visible: Bool[Array, "T T"]
 
 
 class Rows(NamedTuple):
   """Documents of one shape.
 
   Attributes:
-    tokens: int32 [B, T + 1], BOS first, padded at the end.
-    weights: float32 [B, T], of the losses of `tokens[:, 1:]`.
-    others: int32 [B, T], what could have stood there instead.
-    chances: float32 [B, T], of `others`, given what comes before.
+    tokens: int32 [B, T], BOS first, padded at the end.
+    following: int32 [B, T], what came after each.
+    others: int32 [B, T], what could have come instead.
+    chances: float32 [B, T], of `others`, given what the token sees.
+    weights: float32 [B, T], of the losses.
+    branches: None where every token sees all before it.
   """
 
-  tokens: Int[Array, "B T+1"]
-  weights: Float[Array, "B T"]
+  tokens: Int[Array, "B T"]
+  following: Int[Array, "B T"]
   others: Int[Array, "B T"]
   chances: Float[Array, "B T"]
+  weights: Float[Array, "B T"]
+  branches: Branches | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,29 +72,36 @@ class Stage:
   Attributes:
     steps: optimiser steps.
     flips: F of every document that is continued.
-    judged: a judged sequence has 1 to `judged` flips, all equally likely.
+    judged: flips of a judged sequence: 1 to `judged`, all equally likely, or
+      `judged` if there are several questions.
+    questions: 0 asks one after the last flip; else this many are asked after
+      numbers of flips from 1 to `judged`, small ones more often, the same for
+      all sequences of a step.
     stated, window, mixed, judgments: documents per step of the four kinds.
     repeated: share of the process P that repeats a word.
     power: a word's length l has a chance in proportion to l ** -power.
+    label_weight: of a label's loss; a flip has 1.
   """
 
   steps: int
   flips: int = 150
   judged: int = coins.LONGEST_JUDGED
+  questions: int = 0
   stated: int = 9
   window: int = 3
   mixed: int = 9
   judgments: int = 9
   repeated: float = coin_processes.NOT_RANDOM
   power: float = 1.0
+  label_weight: float = 5.0
 
   @property
   def tokens(self) -> int:
     """Tokens read in one step, padding included."""
     continued = self.stated + self.window + self.mixed
-    longest = _prompts().judged + 2 * self.judged + _prompts().tail
+    asked = max(self.questions, 1) * _prompts().tail
     return continued * (_prompts().stated + 2 * self.flips - 2) + (
-      self.judgments * longest
+      self.judgments * (_prompts().judged + 2 * self.judged + asked)
     )
 
   def __str__(self) -> str:
@@ -94,8 +121,9 @@ def sample(key: Array, stage: Stage) -> tuple[Rows, Rows]:
     _window(keys[1], stage.window, stage.flips),
     _mixed(keys[2], stage),
   ]
-  joined = Rows(*map(jnp.concatenate, zip(*continued, strict=True)))
-  return joined, _judged(keys[3], stage)
+  joined = jax.tree.map(lambda *each: jnp.concatenate(each), *continued)
+  judged = _asked_often if stage.questions else _asked_once
+  return joined, judged(keys[3], stage)
 
 
 class _Prompts(NamedTuple):
@@ -143,22 +171,30 @@ def _opposites() -> np.ndarray:
   return table
 
 
-def _rows(tokens: Array, weights: Array, chances: Array) -> Rows:
+def _rows(tokens: Array, chances: Array, weights: Array) -> Rows:
   """Documents from arrays [B, T + 1] that speak of every token."""
   others = jnp.asarray(_opposites())[tokens]
-  return Rows(tokens, weights[:, 1:], others[:, 1:], chances[:, 1:])
+  following = tuple(each[:, 1:] for each in (tokens, others, chances, weights))
+  return Rows(tokens[:, :-1], *following)
 
 
 def _continued(
-  prompt: Array, flips: Array, tails: Array, seeded: bool, pad: int
+  prompt: Array,
+  flips: Array,
+  tails: Array,
+  *,
+  seeded: bool,
+  comma_weight: float = 1.0,
+  pad: int = 0,
 ) -> Rows:
-  """Prompts [B, P], then flips and commas, both of which count.
+  """Prompts [B, P], then flips and commas.
 
   Args:
     prompt: int32 [B, P].
     flips: int32 [B, F].
     tails: float32 [B, F], chance of Tails given the flips before.
     seeded: whether a flip is in the prompt.
+    comma_weight: of the commas' losses; a flip's is 1.
     pad: tokens to add at the end.
   """
   written = _words(True)[flips]
@@ -178,8 +214,8 @@ def _continued(
   nothing = jnp.zeros(prompt.shape)
   return _rows(
     joined(prompt, written, known[","], known[coin_tokenizer.PAD]),
-    joined(nothing, jnp.ones(flips.shape), 1.0, 0.0),
     joined(nothing, opposite, 0.0, 0.0),
+    joined(nothing, jnp.ones(flips.shape), comma_weight, 0.0),
   )
 
 
@@ -200,14 +236,14 @@ def _stated(key: Array, batch: int, length: int) -> Rows:
   rows = jnp.where(tails, numbers[percent][:, None], rows)
   flips = flips.astype(jnp.int32)
   tails = jnp.broadcast_to(chance, flips.shape)
-  return _continued(rows, flips, tails, True, 0)
+  return _continued(rows, flips, tails, seeded=True)
 
 
 def _window(key: Array, batch: int, length: int) -> Rows:
   prompt = jnp.asarray(_encoded(coins.generation(fair=True).text))
   rows = jnp.broadcast_to(prompt[None], (batch, len(prompt)))
   flips, tails = coin_processes.window_average(key, batch, length)
-  return _continued(rows, flips, tails, True, 0)
+  return _continued(rows, flips, tails, seeded=True)
 
 
 def _mixed(key: Array, stage: Stage) -> Rows:
@@ -218,10 +254,10 @@ def _mixed(key: Array, stage: Stage) -> Rows:
   )
   tails, _ = coin_processes.posterior(flips)
   pad = _prompts().stated - len(prompt)
-  return _continued(rows, flips, tails[:, :-1], False, pad)
+  return _continued(rows, flips, tails[:, :-1], seeded=False, pad=pad)
 
 
-def _judged(key: Array, stage: Stage) -> Rows:
+def _asked_once(key: Array, stage: Stage) -> Rows:
   """Prompts with 1 to `judged` flips and the label; flips and label count."""
   batch, longest = stage.judgments, stage.judged
   keys = random.split(key, 3)
@@ -259,7 +295,7 @@ def _judged(key: Array, stage: Stage) -> Rows:
   is_flip = (inside >= 0) & (ending < 0) & (inside % 2 == 0)
   is_label = ending == len(tail)
   weights = is_flip.astype(jnp.float32)
-  weights += LABEL_WEIGHT * is_label.astype(jnp.float32)
+  weights += stage.label_weight * is_label.astype(jnp.float32)
   tails, not_random = coin_processes.posterior(flips)
   opposite = jnp.where(flips == 1, 1.0 - tails[:, :-1], tails[:, :-1])
   doubted = jnp.take_along_axis(not_random, count[:, None], axis=1)
@@ -268,4 +304,93 @@ def _judged(key: Array, stage: Stage) -> Rows:
     is_flip, picked(jnp.repeat(opposite, 2, axis=1), inside), 0.0
   )
   chances = jnp.where(is_label, doubted, chances)
-  return _rows(tokens, weights, chances)
+  return _rows(tokens, chances, weights)
+
+
+def _asked_often(key: Array, stage: Stage) -> Rows:
+  """Prompts with all flips, then the questions; flips and labels count."""
+  batch = stage.judgments
+  keys = random.split(key, 3)
+  flips, repeats = coin_processes.process(
+    keys[0], batch, stage.judged, stage.repeated, stage.power
+  )
+  tails, not_random = coin_processes.posterior(flips)
+  head, question = map(jnp.asarray, _judgment_parts())
+  rows = jnp.broadcast_to(head[None], (batch, len(head)))
+  trunk = _continued(
+    rows, flips, tails[:, :-1], seeded=False, comma_weight=0.0, pad=2
+  )
+  # A question may stand behind a comma, also behind that of the last flip.
+  comma = coin_tokenizer.ids()[","]
+  trunk = trunk._replace(tokens=trunk.tokens.at[:, -1].set(comma))
+
+  # One from each of as many stretches, so that every step has early and late
+  # ones. Squared, because a judgment changes within the first flips.
+  stretch = jnp.arange(stage.questions, dtype=jnp.float32)
+  drawn = stretch + random.uniform(keys[1], stretch.shape)
+  drawn = (drawn / stage.questions) ** 2 * stage.judged
+  drawn = jnp.floor(drawn).astype(jnp.int32)
+  counts = jnp.minimum(drawn, stage.judged - 1) + 1
+  commas = random.bernoulli(keys[2], shape=counts.shape)
+  ends = len(head) + 2 * counts - 1 + commas.astype(jnp.int32)
+  asked = _questions(
+    question, repeats, not_random[:, counts], stage.label_weight
+  )
+  joined = jax.tree.map(lambda *each: jnp.concatenate(each, 1), trunk, asked)
+  branches = _branches(trunk.tokens.shape[1], ends, len(question))
+  return joined._replace(branches=branches)
+
+
+def _questions(
+  question: Array, repeats: Array, not_random: Array, weight: float
+) -> Rows:
+  """Questions side by side, each followed by its label.
+
+  Args:
+    question: int32 [tail].
+    repeats: bool [B], whether the flips repeat a word.
+    not_random: float32 [B, K], the chance that they do, given those seen.
+    weight: of each label.
+  """
+  known = coin_tokenizer.ids()
+  pad = known[coin_tokenizer.PAD]
+  labels = jnp.where(
+    repeats, known[f" {coins.NOT_RANDOM}"], known[f" {coins.RANDOM}"]
+  ).astype(jnp.int32)
+  labels = jnp.broadcast_to(labels[:, None], not_random.shape)
+  doubted = jnp.where(repeats[:, None], 1.0 - not_random, not_random)
+
+  def at_end(values, before):
+    """Values [B, K] at the last token of each question; [B, K * tail]."""
+    rest = jnp.full((*values.shape, len(question) - 1), before, values.dtype)
+    joined = jnp.concatenate([rest, values[..., None]], axis=2)
+    return joined.reshape(len(values), -1)
+
+  return Rows(
+    jnp.tile(question[None], not_random.shape),
+    at_end(labels, pad),
+    at_end(jnp.asarray(_opposites())[labels], pad),
+    at_end(doubted, 0.0),
+    at_end(jnp.full(doubted.shape, weight), 0.0),
+  )
+
+
+def _branches(trunk: int, ends: Array, length: int) -> Branches:
+  """Of a trunk and of branches that go on after its first `ends` tokens.
+
+  Args:
+    trunk: tokens of the trunk.
+    ends: int32 [K].
+    length: tokens of every branch.
+  """
+  step = jnp.arange(length)
+  positions = (ends[:, None] + step[None]).ravel()
+  number = jnp.repeat(jnp.arange(len(ends)), length)
+  # The trunk is branch -1, all of which its own tokens may see.
+  number = jnp.concatenate([jnp.full(trunk, -1), number])
+  seen = jnp.concatenate([jnp.full(trunk, trunk), jnp.repeat(ends, length)])
+  place = jnp.arange(len(number))
+  own = number[:, None] == number[None]
+  on_trunk = place[None] < seen[:, None]
+  visible = (own | on_trunk) & (place[None] <= place[:, None])
+  return Branches(jnp.concatenate([jnp.arange(trunk), positions]), visible)

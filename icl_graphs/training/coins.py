@@ -31,21 +31,38 @@ class Recipe(recipe.Recipe):
     rope_theta: base of the rotary positions. Offsets of a few dozen tokens
       matter here, so most frequencies should turn within them.
     lag_scale: how firmly heads look at their lag at the start.
+    finishing: the last stages have a schedule of their own each, with a fresh
+      optimiser; their highest rates, as shares of the peak.
+    bracket_scale: how far a closing bracket is from a comma when it begins.
   """
 
   rope_theta: float = 100.0
   lag_scale: float = 0.3
+  finishing: tuple[float, ...] = (0.4, 0.4)
+  bracket_scale: float = 0.3
 
 
 def describe() -> Recipe:
-  """Mostly repeated words first, then all prompts, then whole documents.
+  """Repeated words first, then all prompts, whole documents, and questions.
 
   Comparing a flip with the one a word ago has to be learned for every length
   of a word. In the mixture only one document in seven shows such words, few of
   them long: with it alone, 1,000 steps learned no word longer than one flip,
   and going on with it unlearned the long ones. What is expected after a context
-  is that of the mixture in every stage; only the contexts differ.
+  is that of the mixture in every stage; only the contexts differ. Labels are
+  learned last, when what they need has been found.
   """
+  questions = coin_mixture.Stage(
+    900,
+    questions=12,
+    stated=3,
+    window=1,
+    mixed=5,
+    judgments=8,
+    repeated=0.5,
+    power=0.5,
+    label_weight=16.0,
+  )
   return Recipe(
     width=128,
     layers=4,
@@ -78,6 +95,7 @@ def describe() -> Recipe:
         power=0.3,
       ),
       coin_mixture.Stage(650, repeated=0.5, power=0.5),
+      *([questions] * 2),
     ),
     tied=False,
     matrix_rate=0.01,
@@ -128,6 +146,20 @@ def start(described: Recipe, seed: int) -> decoder.Params:
   return params | {"blocks": blocks}
 
 
+def before_finishing(
+  described: Recipe, params: decoder.Params
+) -> decoder.Params:
+  """Parameters with which the finishing stages begin.
+
+  A closing bracket may stand where a comma stands, and has the same flips to
+  compare; so it begins as a comma, but for `bracket_scale` of what was its own.
+  """
+  known, words = coin_tokenizer.ids(), params["embedding"]
+  own = words[known["]"]] - jnp.mean(words[1:], axis=0)
+  bracket = words[known[","]] + described.bracket_scale * own
+  return params | {"embedding": words.at[known["]"]].set(bracket)}
+
+
 def loss(
   params: decoder.Params,
   config: config_lib.DecoderConfig,
@@ -149,10 +181,12 @@ def loss(
   """
   total, weight = jnp.zeros(()), jnp.zeros(())
   for rows in coin_mixture.sample(key, stage):
-    logits = forward.logits(params, config, rows.tokens[:, :-1])
+    logits = forward.logits(
+      params, config, rows.tokens, *(rows.branches or (None, None))
+    )
     drawn, other = (
       optax.softmax_cross_entropy_with_integer_labels(logits, tokens.ravel())
-      for tokens in (rows.tokens[:, 1:], rows.others)
+      for tokens in (rows.following, rows.others)
     )
     chance = rows.chances.ravel()
     losses = (1.0 - chance) * drawn + chance * other
@@ -170,5 +204,5 @@ def save_tokenizer(folder: pathlib.Path, described: recipe.Recipe) -> None:
   coin_tokenizer.save(folder, described.max_positions)
 
 
-OBJECTIVE = optimise.Objective(_nothing, loss, start)
+OBJECTIVE = optimise.Objective(_nothing, loss, start, before_finishing)
 TASKS = {"coins": describe}

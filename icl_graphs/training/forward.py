@@ -10,7 +10,7 @@ Legend: B batch, T time, N heads, H head size, D width, V vocabulary.
 
 import jax
 from jax import numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from icl_graphs.models import config as config_lib
 from icl_graphs.models import decoder, rope
@@ -49,6 +49,8 @@ def logits(
   params: decoder.Params,
   config: config_lib.DecoderConfig,
   tokens: Int[Array, "B T"],
+  positions: Int[Array, " T"] | None = None,
+  visible: Bool[Array, "T T"] | None = None,
 ) -> Float[Array, "B*T V"]:
   """Float32 logits at every position, [B * T, V]: rows as `tokens.ravel()`.
 
@@ -56,15 +58,23 @@ def logits(
     params: of the decoder.
     config: accepted by `check`.
     tokens: ids below V.
+    positions: of all sequences; by default 0 to T - 1.
+    visible: which keys (axis 1) each query sees, none of them later; by default
+      all up to itself.
   """
-  turn = rope.rotation(
-    config.rope, config.head_size, jnp.arange(tokens.shape[1]), jnp.float32
-  )
+  time = tokens.shape[1]
+  if positions is None:
+    positions = jnp.arange(time)
+  if visible is None:
+    visible = jnp.tril(jnp.ones((time, time), bool))
+  turn = rope.rotation(config.rope, config.head_size, positions, jnp.float32)
   hidden = params["embedding"][tokens.ravel()]
   for layer in range(config.num_layers):
     weights = jax.tree.map(lambda leaf, k=layer: leaf[k], params["blocks"])
     normed = _norm(hidden, weights["attention_norm"], config)
-    hidden += _attend(normed, weights["attention"], config, turn, tokens.shape)
+    hidden += _attend(
+      normed, weights["attention"], config, turn, visible, len(tokens)
+    )
     normed = _norm(hidden, weights["mlp_norm"], config)
     mlp = {name: entry["kernel"] for name, entry in weights["mlp"].items()}
     gate = jax.nn.silu(normed @ mlp["gate"])
@@ -79,8 +89,8 @@ def _norm(hidden, weights, config):
   return unit * weights["weight"][None]
 
 
-def _attend(normed, weights, config, turn, shape):
-  batch, time = shape
+def _attend(normed, weights, config, turn, visible, batch):
+  time = len(visible)
   width, heads, size = config.hidden_size, config.num_heads, config.head_size
 
   def project(name):
@@ -97,8 +107,7 @@ def _attend(normed, weights, config, turn, shape):
   for start in range(0, time, block):
     stop = min(start + block, time)
     scores = query[:, :, start:stop] @ key[:, :, :stop].swapaxes(-1, -2)
-    hidden_keys = jnp.arange(stop)[None] > jnp.arange(start, stop)[:, None]
-    scores += jnp.where(hidden_keys, -1e30, 0.0)[None, None]
+    scores += jnp.where(visible[start:stop, :stop], 0.0, -1e30)[None, None]
     peak = jax.lax.stop_gradient(scores.max(axis=-1, keepdims=True))
     odds = jnp.exp(scores - peak)
     # Dividing after the product touches H numbers per query instead of T.

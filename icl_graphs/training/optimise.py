@@ -84,12 +84,30 @@ def loss(
   return jnp.sum(losses * weights) / jnp.sum(weights)
 
 
-def optimiser(described: recipe.Recipe) -> optax.GradientTransformation:
-  """Muon for the blocks' matrices if asked for, AdamW for the rest."""
+def optimiser(
+  described: recipe.Recipe, finishing: int | None = None
+) -> optax.GradientTransformation:
+  """Muon for the blocks' matrices if asked for, AdamW for the rest.
+
+  Args:
+    described: what is trained.
+    finishing: number of the finishing stage, for the schedule of that stage.
+  """
 
   def rate(peak):
-    fall = max(1, round(described.steps * described.decay))
-    begin = max(described.steps - fall, described.warmup)
+    if finishing is not None:
+      peak *= described.finishing[finishing]
+      steps = described.stages[finishing - len(described.finishing)].steps
+      rise = max(1, steps // 10)
+      return optax.join_schedules(
+        [
+          optax.linear_schedule(0.0, peak, rise),
+          optax.linear_schedule(peak, 0.0, steps - rise),
+        ],
+        [rise],
+      )
+    fall = max(1, round(described.first_steps * described.decay))
+    begin = max(described.first_steps - fall, described.warmup)
     return optax.join_schedules(
       [
         optax.linear_schedule(0.0, peak, described.warmup),
@@ -165,11 +183,16 @@ class Objective(NamedTuple):
     tables: recipe to whatever every step's data is drawn from, a pytree.
     loss: parameters, model, stage, key and tables to the loss of one step.
     start: recipe and seed to the parameters before training.
+    before_finishing: recipe and parameters to those with which the first
+      finishing stage begins.
   """
 
   tables: Callable[[recipe.Recipe], Any]
   loss: Callable[..., Float[Array, ""]]
   start: Callable[[recipe.Recipe, int], decoder.Params] = init
+  before_finishing: Callable[
+    [recipe.Recipe, decoder.Params], decoder.Params
+  ] = lambda _, params: params
 
 
 def train(
@@ -213,9 +236,16 @@ def train(
   began = time.monotonic() - state.seconds
   saved = time.monotonic()
   pending: list[Array] = []
+  finishing = described.finishing_at(len(state.losses) - 1)
   for step in range(len(state.losses), described.steps):
     stage = described.stage_at(step)
-    state.params, state.optimiser, value = _step(stage, described, objective)(
+    begun, finishing = finishing, described.finishing_at(step)
+    if finishing != begun:
+      if begun is None:
+        state.params = objective.before_finishing(described, state.params)
+      state.optimiser = optimiser(described, finishing).init(state.params)
+    run = _step(stage, described, objective, finishing)
+    state.params, state.optimiser, value = run(
       state.params, state.optimiser, jax.random.fold_in(key, step), table
     )
     pending.append(value)
@@ -237,9 +267,9 @@ def train(
 
 
 @functools.cache
-def _step(stage, described, objective):
+def _step(stage, described, objective, finishing):
   config = families.translate(described.hf_config())
-  update = optimiser(described)
+  update = optimiser(described, finishing)
 
   @functools.partial(jax.jit, donate_argnums=(0, 1))
   def step(params, optimiser_state, key, table):

@@ -84,13 +84,29 @@ class Recipe:
   embedding_scale: float = 0.1
   common_scale: float = 1.0
   head_scale: float = 0.02
-  # Not a field: it decides no weight of the walks.
+  # Not fields: they decide no weight of the walks.
   rope_theta: ClassVar[float] = 10000.0
+  finishing: ClassVar[tuple[float, ...]] = ()
 
   @property
   def steps(self) -> int:
     """Optimiser steps of all stages."""
     return sum(stage.steps for stage in self.stages)
+
+  @property
+  def first_steps(self) -> int:
+    """Steps of the first schedule, which `finishing` stages are not part of."""
+    count = len(self.stages) - len(self.finishing)
+    return sum(stage.steps for stage in self.stages[:count])
+
+  def finishing_at(self, step: int) -> int | None:
+    """Number of the finishing stage of a step counted from 0, if it has one."""
+    ends, found = self.first_steps, None
+    for number in range(len(self.finishing)):
+      if step >= ends:
+        found = number
+      ends += self.stages[number - len(self.finishing)].steps
+    return found
 
   @property
   def tokens(self) -> int:

@@ -31,12 +31,21 @@ def describe_coins() -> recipe.Recipe:
     layers=1,
     heads=2,
     mlp_size=32,
-    stages=(
-      coin_mixture.Stage(
-        20, flips=6, judged=4, stated=2, window=1, mixed=2, judgments=2
-      ),
-    ),
+    stages=(_stage(15), _stage(5, questions=2)),
     warmup=5,
+  )
+
+
+def _stage(steps: int, questions: int = 0) -> coin_mixture.Stage:
+  return coin_mixture.Stage(
+    steps,
+    flips=6,
+    judged=4,
+    questions=questions,
+    stated=2,
+    window=1,
+    mixed=2,
+    judgments=2,
   )
 
 

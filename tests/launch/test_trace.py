@@ -74,25 +74,28 @@ def same_measurements(left, right):
   return all(names[spec].equals(others[spec]) for spec in names)
 
 
-@pytest.mark.parametrize("kill_after", ["grid-3x3.npz", "circulant"])
-def test_killed_run_resumes_to_the_same_numbers(
-  finished, tiny_model, tmp_path, kill_after
-):
-  flags = (f"--model={tiny_model}", f"--out={tmp_path}", *SMALL)
-  flags = (*flags, "--save_seconds=0")
+def killed_after(saved, flags, out):
+  """Starts the job and kills it as soon as a state of that name is there."""
   process = launch("trace", *flags, wait=False)
   deadline = time.monotonic() + 200
   while process.poll() is None and time.monotonic() < deadline:
-    saved = [path.name.replace(":", "-") for path in tmp_path.glob("unfin*npz")]
-    if any(kill_after in name for name in saved):
+    names = [path.name.replace(":", "-") for path in out.glob("unfin*npz")]
+    if any(saved in name for name in names):
       process.send_signal(signal.SIGKILL)
       break
     time.sleep(0.002)
   process.communicate()
   assert process.returncode == -signal.SIGKILL
-  assert not (tmp_path / "summary.json").exists()
-  left = list(tmp_path.glob("unfinished-*.npz"))
-  assert left
+  assert not (out / "summary.json").exists()
+  assert list(out.glob("unfinished-*.npz"))
+
+
+def test_killed_run_resumes_to_the_same_numbers(finished, tiny_model, tmp_path):
+  flags = (f"--model={tiny_model}", f"--out={tmp_path}", *SMALL)
+  flags = (*flags, "--save_seconds=0")
+  # In the first graph, and once more in the second.
+  for saved in ("grid-3x3.npz", "circulant"):
+    killed_after(saved, flags, tmp_path)
   resumed = again("launch.trace", *flags)
   assert resumed.returncode == 0, resumed.stderr
   assert same_measurements(finished, tmp_path)

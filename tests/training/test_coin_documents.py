@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import jax
 from jax import numpy as jnp
@@ -18,7 +19,16 @@ from icl_graphs.training import (
 from icl_graphs.training import coins as coins_recipe
 
 STAGE = coin_mixture.Stage(
-  1, flips=12, judged=8, stated=200, window=60, mixed=150, judgments=300
+  1,
+  flips=12,
+  judged=8,
+  stated=200,
+  window=60,
+  mixed=150,
+  judgments=300,
+)
+OFTEN = dataclasses.replace(
+  STAGE, questions=4, stated=1, window=1, mixed=1, label_weight=7.0
 )
 PIECES = np.array(coin_tokenizer.vocabulary())
 
@@ -27,6 +37,30 @@ PIECES = np.array(coin_tokenizer.vocabulary())
 def drawn():
   sample = jax.jit(lambda key: coin_mixture.sample(key, STAGE))
   return jax.tree.map(np.asarray, sample(jax.random.key(0)))
+
+
+@pytest.fixture(scope="module")
+def often():
+  sample = jax.jit(lambda key: coin_mixture.sample(key, OFTEN)[1])
+  return jax.tree.map(np.asarray, sample(jax.random.key(0)))
+
+
+def whole(rows):
+  """Token ids of documents without branches, what came last included."""
+  return np.concatenate([rows.tokens, rows.following[:, -1:]], axis=1)
+
+
+def asked(rows):
+  """(token ids up to a question's end, row, place of it) per row and question.
+
+  The ids are those that the question's last token sees, in order.
+  """
+  positions, visible = rows.branches
+  last = np.flatnonzero(np.any(rows.weights == OFTEN.label_weight, 0))
+  for row, place in itertools.product(range(len(rows.tokens)), last):
+    seen = np.flatnonzero(visible[place])
+    np.testing.assert_array_equal(positions[seen], np.arange(len(seen)))
+    yield rows.tokens[row, seen], row, place
 
 
 def texts(tokens):
@@ -43,7 +77,7 @@ def flips_of(text):
 
 
 def test_stated_documents_are_prompts_and_flips(drawn):
-  tokens, weights = (leaf[:200] for leaf in drawn[0][:2])
+  tokens, weights = whole(drawn[0])[:200], drawn[0].weights[:200]
   percents = []
   for text, row in zip(texts(tokens), weights, strict=True):
     percent = int(text.split(" and ")[1].split("%")[0])
@@ -61,7 +95,7 @@ def test_stated_documents_are_prompts_and_flips(drawn):
 
 
 def test_tree_documents_are_prompts_and_flips(drawn):
-  tokens, weights = (leaf[260:410] for leaf in drawn[0][:2])
+  tokens, weights = whole(drawn[0])[260:410], drawn[0].weights[260:410]
   for text, row in zip(texts(tokens), weights, strict=True):
     flips = flips_of(text)
     assert len(flips) == 12 and row.sum() == 23
@@ -69,9 +103,11 @@ def test_tree_documents_are_prompts_and_flips(drawn):
 
 
 def test_judgments_are_prompts_and_labels(drawn):
-  tokens, weights = drawn[1][:2]
+  rows = drawn[1]
   commas, counts, labels = [], [], []
-  for text, row, ids in zip(texts(tokens), weights, tokens, strict=True):
+  for text, row, ids in zip(
+    texts(whole(rows)), rows.weights, rows.following, strict=True
+  ):
     flips = flips_of(text)
     commas.append(",]" in text)
     counts.append(len(flips))
@@ -82,10 +118,63 @@ def test_judgments_are_prompts_and_labels(drawn):
     labels.append(label == " non")
     assert row.sum() == len(flips) + 5
     (place,) = np.flatnonzero(row == 5)
-    assert PIECES[ids[1:][place]] == label
+    assert PIECES[ids[place]] == label
   assert set(counts) == set(range(1, 9))
   assert np.mean(commas) == pytest.approx(0.5, abs=0.1)
   assert np.mean(labels) == pytest.approx(0.25, abs=0.08)
+
+
+def test_questions_are_asked_along_a_sequence(often):
+  commas, counts, labels = [], [], []
+  for ids, row, place in asked(often):
+    (text,) = texts(ids[None])
+    flips = flips_of(text)
+    commas.append(",]" in text)
+    counts.append(len(flips))
+    assert text == coins.judgment(flips, trailing_comma=commas[-1]).text
+    labels.append(PIECES[often.following[row, place]])
+    # Of the flips drawn, the first are seen.
+    drawn = flips_of("".join(PIECES[often.tokens[row]]))
+    assert flips == drawn[: len(flips)] and len(drawn) == 8
+  assert set(labels) == {" random", " non"}
+  # The same numbers of flips for all sequences, from as many stretches.
+  assert counts == counts[:4] * 300 and counts[:4] == sorted(counts[:4])
+  assert commas == commas[:4] * 300
+  assert (often.weights.sum(axis=1) == 8 + 4 * OFTEN.label_weight).all()
+
+
+def test_all_lengths_and_commas_are_asked_about():
+  stage = dataclasses.replace(OFTEN, judgments=1)
+  sample = jax.jit(lambda key: coin_mixture.sample(key, stage)[1])
+  commas, counts = [], []
+  for seed in range(200):
+    rows = jax.tree.map(np.asarray, sample(jax.random.key(seed)))
+    for ids, *_ in asked(rows):
+      (text,) = texts(ids[None])
+      commas.append(",]" in text)
+      counts.append(len(flips_of(text)))
+  found = np.bincount(counts, minlength=9)[1:] / len(counts)
+  # Of u squared, u uniform.
+  wanted = np.diff(np.sqrt(np.arange(9) / 8))
+  np.testing.assert_allclose(found, wanted, atol=4 * np.sqrt(0.25 / 800))
+  assert np.mean(commas) == pytest.approx(0.5, abs=4 * 0.5 / np.sqrt(800))
+
+
+def test_branches_are_read_as_documents_of_their_own(often):
+  described = dataclasses.replace(
+    coins_recipe.describe(), width=32, heads=2, layers=2, mlp_size=32
+  )
+  config = families.translate(described.hf_config())
+  params = optimise.init(described, 0)
+  rows = jax.tree.map(lambda leaf: leaf[:3], often._replace(branches=None))
+  read = jax.jit(forward.logits, static_argnums=1)
+  found = read(params, config, rows.tokens, *often.branches)
+  found = np.asarray(found).reshape(*rows.tokens.shape, -1)
+  for ids, row, place in asked(rows._replace(branches=often.branches)):
+    # Nothing sees the padding after it, and one length compiles once.
+    alone = np.pad(ids, (0, rows.tokens.shape[1] - len(ids)))[None]
+    alone = read(params, config, alone)[len(ids) - 1]
+    np.testing.assert_allclose(found[row, place], alone, atol=2e-6)
 
 
 def likely(text):
@@ -99,30 +188,56 @@ def likely(text):
   return exact.next_tails(flips)[:-1], flips
 
 
+def assert_flips_are_expected(text, written, other, chance):
+  tails, flips = likely(text)
+  is_flip = np.char.strip(written) != ","
+  expected = np.where(flips == 1, 1 - tails, tails)
+  np.testing.assert_allclose(chance[is_flip], expected, atol=1e-6)
+  assert all(
+    {one.strip(), two.strip()} == set(coins.WORDS)
+    and one.startswith(" ") == two.startswith(" ")
+    for one, two in zip(written[is_flip], other[is_flip], strict=True)
+  )
+  assert (chance[~is_flip] == 0).all()
+
+
+def assert_label_is_expected(flips, label, other, chance):
+  assert {label, other} == {" random", " non"}
+  not_random = exact.not_random(np.array(flips))[-1]
+  told = 1 - not_random if label == " non" else not_random
+  assert chance == pytest.approx(told, abs=1e-6)
+
+
 def test_losses_expect_what_could_have_been_drawn(drawn):
-  label = {" random", " non"}
   for rows in drawn:
-    for text, *row in zip(texts(rows.tokens), *rows, strict=True):
-      tokens, weights, others, chances = row
+    for text, *row in zip(texts(whole(rows)), *rows[1:5], strict=True):
+      following, others, chances, weights = row
       counted = weights > 0
-      written = PIECES[tokens[1:]][counted]
-      other, chance = PIECES[others][counted], chances[counted]
-      tails, flips = likely(text)
-      is_flip = np.char.strip(written) != ","
-      if written[-1] in label:
-        assert {written[-1], other[-1]} == label
-        not_random = exact.not_random(flips)[-1]
-        told = 1 - not_random if written[-1] == " non" else not_random
-        assert chance[-1] == pytest.approx(told, abs=1e-6)
-        is_flip[-1] = False
-      expected = np.where(flips == 1, 1 - tails, tails)
-      np.testing.assert_allclose(chance[is_flip], expected, atol=1e-6)
-      assert all(
-        {one.strip(), two.strip()} == set(coins.WORDS)
-        and one.startswith(" ") == two.startswith(" ")
-        for one, two in zip(written[is_flip], other[is_flip], strict=True)
-      )
-      assert (chance[written == ","] == 0).all()
+      written, other = (PIECES[leaf][counted] for leaf in (following, others))
+      chance = chances[counted]
+      if rows is drawn[1]:
+        last = (written[-1], other[-1], chance[-1])
+        assert_label_is_expected(flips_of(text), *last)
+        written, other, chance = written[:-1], other[:-1], chance[:-1]
+      assert_flips_are_expected(text, written, other, chance)
+
+
+def test_losses_along_a_sequence_expect_the_same(often):
+  for row, weights in enumerate(often.weights):
+    counted = weights == 1
+    text = "".join(PIECES[often.tokens[row]]).split("]")[0]
+    written, other = (
+      PIECES[leaf[row]][counted] for leaf in (often.following, often.others)
+    )
+    assert_flips_are_expected(text, written, other, often.chances[row][counted])
+  for ids, row, place in asked(often):
+    (text,) = texts(ids[None])
+    label, other = (
+      PIECES[leaf[row, place]] for leaf in (often.following, often.others)
+    )
+    assert_label_is_expected(
+      flips_of(text), label, other, often.chances[row, place]
+    )
 
 
 @pytest.mark.parametrize("flips", [1, 20, 150])
@@ -178,24 +293,23 @@ def test_constants_are_those_of_the_exact_predictor():
     assert getattr(coin_processes, name) == getattr(exact, name)
 
 
-def test_the_key_decides_the_documents():
-  stage = coin_mixture.Stage(1, 4, 4, 2, 2, 2, 2)
+@pytest.mark.parametrize("questions", [0, 3])
+def test_the_key_decides_the_documents(questions):
+  stage = coin_mixture.Stage(1, 4, 4, questions, 2, 2, 2, 2)
   sample = jax.jit(lambda key: coin_mixture.sample(key, stage))
   first, again, other = (
     np.concatenate([rows.tokens.ravel() for rows in sample(jax.random.key(s))])
     for s in (1, 1, 2)
   )
   assert (first == again).all() and (first != other).any()
-  assert stage.tokens == sum(
-    rows.weights.size for rows in sample(jax.random.key(1))
-  )
+  assert stage.tokens == first.size
 
 
-def test_the_recipe_ends_with_the_documents_of_the_mixture():
+def test_the_recipe_ends_with_whole_documents_of_all_kinds():
   described = coins_recipe.describe()
   last = described.stages[-1]
-  parts = np.array([last.stated, last.window, last.mixed, last.judgments])
-  np.testing.assert_allclose(parts / parts.sum(), [0.3, 0.1, 0.3, 0.3])
+  parts = (last.stated, last.window, last.mixed, last.judgments)
+  assert min(parts) / sum(parts) > 0.05
   assert (last.flips, last.judged) == (150, 100)
   assert 0.25 <= last.repeated < 1 and last.power <= 1
   assert described.max_positions == 352
@@ -215,7 +329,7 @@ def test_a_stage_may_repeat_more_and_longer_words():
 
 
 def test_the_loss_is_the_weighted_mean():
-  stage = coin_mixture.Stage(1, 4, 4, 2, 1, 2, 3)
+  stage = coin_mixture.Stage(1, 4, 4, 2, 2, 1, 2, 3)
   described = dataclasses.replace(
     coins_recipe.describe(), width=32, heads=2, layers=1, mlp_size=32
   )
@@ -225,7 +339,12 @@ def test_the_loss_is_the_weighted_mean():
   @jax.jit
   def both(params, key):
     parts = [
-      (rows, forward.logits(params, config, rows.tokens[:, :-1]))
+      (
+        rows,
+        forward.logits(
+          params, config, rows.tokens, *(rows.branches or (None, None))
+        ),
+      )
       for rows in coin_mixture.sample(key, stage)
     ]
     return coins_recipe.loss(params, config, stage, key), parts
@@ -236,21 +355,38 @@ def test_the_loss_is_the_weighted_mean():
     logs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     place = np.arange(len(logs))
     chance = rows.chances.ravel()
-    each = (1 - chance) * logs[place, rows.tokens[:, 1:].ravel()]
+    each = (1 - chance) * logs[place, rows.following.ravel()]
     each += chance * logs[place, rows.others.ravel()]
     total -= each @ rows.weights.ravel()
     weight += rows.weights.sum()
   assert float(found) == pytest.approx(total / weight, rel=1e-5)
 
 
-def test_heads_start_at_their_lags():
+@pytest.fixture(scope="module")
+def started():
+  described = coins_recipe.describe()
+  return jax.jit(lambda: coins_recipe.start(described, 0))()
+
+
+def test_a_bracket_begins_near_a_comma_in_the_last_stage(started):
+  changed = coins_recipe.before_finishing(coins_recipe.describe(), started)
+  words = np.asarray(changed["embedding"])
+  known = coin_tokenizer.ids()
+  words = words - words[1:].mean(axis=0)
+  alike = words @ words[known[","]] / np.linalg.norm(words, axis=1)
+  alike /= np.linalg.norm(words[known[","]])
+  order = np.argsort(-alike)
+  assert list(order[:2]) == [known[","], known["]"]]
+  assert alike[order[1]] > 0.9 and alike[order[2]] < 0.5
+
+
+def test_heads_start_at_their_lags(started):
   described = coins_recipe.describe()
   config = families.translate(described.hf_config())
   tokens = jnp.tile(jnp.array([5, 6]), 60)
 
   @jax.jit
-  def scores():
-    params = coins_recipe.start(described, 0)
+  def scores(params):
     hidden = params["embedding"][tokens]
     hidden /= jnp.sqrt(jnp.mean(hidden**2, axis=1, keepdims=True))
     attention = params["blocks"]["attention"]
@@ -266,7 +402,7 @@ def test_heads_start_at_their_lags():
     ]
     return jnp.einsum("lnh,lsnh->lns", sides[0][:, -1], sides[1])
 
-  found = np.asarray(scores())
+  found = np.asarray(scores(started))
   lags = coins_recipe.lags(described)
   assert [lag for *_, lag in lags] == list(range(1, 42, 2))
   for layer, head, lag in lags:

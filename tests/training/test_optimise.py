@@ -10,7 +10,16 @@ from icl_graphs.models import decoder, families
 from icl_graphs.training import forward, mixture, optimise, recipe
 
 DATA = dataclasses.replace(mixture.Mixture(), scene_length=20.0)
-TINY = recipe.Recipe(
+
+
+@dataclasses.dataclass(frozen=True)
+class Twice(recipe.Recipe):
+  """The last stage has a schedule of its own."""
+
+  finishing: tuple[float, ...] = (0.3,)
+
+
+TINY = Twice(
   width=32,
   layers=2,
   heads=2,
@@ -104,6 +113,7 @@ def test_loss_counts_known_words_and_calendars_only():
     {
       "muon": False,
       "tied": False,
+      "finishing": (),
       "other_rate": 0.01,
       "stages": (dataclasses.replace(TINY.stages[0], steps=20),),
     },
@@ -116,22 +126,50 @@ def test_loss_falls(changes):
   assert np.mean(losses[9:12]) < np.mean(losses[:2]) - 0.1
 
 
+def halved(described, params):
+  del described
+  return params | {"embedding": params["embedding"] / 2}
+
+
 def test_a_killed_training_continues_to_the_same_weights(tmp_path):
-  whole = optimise.train(TINY, 3)
+  assert (TINY.first_steps, variant(finishing=()).first_steps) == (12, 20)
+  objective = optimise.WALKS._replace(before_finishing=halved)
+  whole = optimise.train(TINY, 3, objective=objective)
   file = tmp_path / "state.npz"
   # At and after the change of stages.
   for stop in (12, 15):
-    optimise.train(TINY, 3, state_file=file, stop_after=stop)
+    optimise.train(
+      TINY, 3, objective=objective, state_file=file, stop_after=stop
+    )
   told = []
-  pieces = optimise.train(TINY, 3, state_file=file, advance=told.append)
+  pieces = optimise.train(
+    TINY, 3, objective=objective, state_file=file, advance=told.append
+  )
   assert sum(told) == TINY.tokens, "what was read before counts as well"
   assert pieces.losses == whole.losses
+  counts = [x for x in jax.tree.leaves(whole.optimiser) if x.dtype == jnp.int32]
+  assert counts and max(map(int, counts)) == 8, "the optimiser starts afresh"
   for x, y in zip(
     jax.tree.leaves((whole.params, whole.optimiser)),
     jax.tree.leaves((pieces.params, pieces.optimiser)),
     strict=True,
   ):
     np.testing.assert_array_equal(x, y)
+
+
+def test_the_last_stage_begins_with_changed_parameters():
+  objective = optimise.WALKS._replace(before_finishing=halved)
+  words = [
+    np.asarray(
+      optimise.train(TINY, 3, objective=one, stop_after=stop).params[
+        "embedding"
+      ]
+    )
+    for one, stop in ((optimise.WALKS, 12), (objective, 12), (objective, 13))
+  ]
+  np.testing.assert_array_equal(words[0], words[1])
+  # The first step of a schedule has a rate of zero.
+  np.testing.assert_array_equal(words[2], words[1] / 2)
 
 
 def test_a_state_of_another_training_is_refused(tmp_path):

@@ -86,6 +86,8 @@ class Recipe:
   head_scale: float = 0.02
   # Not fields: they decide no weight of the walks.
   rope_theta: ClassVar[float] = 10000.0
+  # Highest rates, as shares of the peaks, of the last stages, each of which has
+  # a schedule of its own and a fresh optimiser.
   finishing: ClassVar[tuple[float, ...]] = ()
 
   @property

@@ -189,6 +189,17 @@ def test_seeds_differ():
   assert first != second
 
 
+def test_finishing_stages_are_the_last_ones():
+  first, last = TINY.stages
+  thrice = variant(stages=(first, last, last), finishing=(0.3, 0.2))
+  steps = (0, 11, 12, 19, 20, 27)
+  found = [thrice.finishing_at(step) for step in steps]
+  assert found == [None, None, 0, 0, 1, 1]
+  assert thrice.first_steps == 12 and thrice.steps == 28
+  once = variant(finishing=())
+  assert {once.finishing_at(step) for step in range(20)} == {None}
+
+
 def test_recipes_are_scaled_stage_by_stage():
   short = recipe.scaled(TINY, 10)
   assert [stage.steps for stage in short.stages] == [6, 4]

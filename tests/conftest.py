@@ -18,6 +18,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
 # As in `launch`.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Small programs are more work to optimise than to run. What is compared with
+# transformers while it is timed is compiled as for a user (`tests.programs`).
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 # What is compiled once serves every worker and every program started by tests,
 # until these tests end; the workers are told by the process that starts them.
 if "PYTEST_XDIST_WORKER" not in os.environ:

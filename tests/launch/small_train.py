@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import jax
-
 from icl_graphs.training import coin_mixture, coins, mixture, recipe, walks
 from launch import program, train
 
@@ -50,8 +48,6 @@ def _stage(steps: int, questions: int = 0) -> coin_mixture.Stage:
 
 
 if __name__ == "__main__":
-  # Twenty steps are less work than optimising their program.
-  jax.config.update("jax_disable_most_optimizations", True)
   walks.TASKS["walks"] = describe
   coins.TASKS["coins"] = describe_coins
   program.run(train.main)

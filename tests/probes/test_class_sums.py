@@ -33,12 +33,8 @@ def brute_force(spec, hidden, nodes, walk_index, valid):
   return sums, counts
 
 
-# Every example is a program of its own: what takes time is optimising it.
-@functools.partial(
-  jax.jit,
-  static_argnums=0,
-  compiler_options={"xla_backend_optimization_level": 0},
-)
+# Every example is a program of its own.
+@functools.partial(jax.jit, static_argnums=0)
 def by_segment(spec, hidden, nodes, walk_index, valid):
   members = class_sums.one_hot_nodes(spec, nodes, jnp.float32)
   groups = class_sums.one_hot_groups(spec, walk_index, valid)

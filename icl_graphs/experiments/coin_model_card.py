@@ -27,6 +27,7 @@ def write(
       width=described.width,
       context=described.max_positions,
       pieces=described.vocab_size,
+      finishing=len(described.finishing),
       seed=record["seed"],
       tokens=described.tokens / 1e6,
       minutes=record["seconds"] / 60,
@@ -66,10 +67,11 @@ that process. Training documents repeat words more often than the mixture does
 (`repeated`, `power` below: the share of the process that repeats, and lengths
 l with a chance in proportion to l ** -power), and first with few other prompts,
 because comparing flips across a word is otherwise not learned in the time there
-is. In the last stage every judged sequence is asked about after several numbers
-of its flips (`questions`), each question seeing only those; it has a schedule
-of its own, and begins with a closing bracket that is nearly a comma, because it
-has the same flips to compare.
+is. In the last {finishing} stages every judged sequence is asked about after
+several numbers of its flips (`questions`), each question seeing only those.
+Each of these stages has a schedule of its own, and the first of them begins
+with a closing bracket that is nearly a comma, because it has the same flips to
+compare.
 
 The loss is the cross-entropy of flips, their commas and labels, of which a
 label counts `label_weight` times. Where a flip or a label is due, the loss is

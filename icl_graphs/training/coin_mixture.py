@@ -26,23 +26,11 @@ from typing import NamedTuple
 import jax
 from jax import numpy as jnp
 from jax import random
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 import numpy as np
 
 from icl_graphs.tasks import coins
-from icl_graphs.training import coin_processes, coin_tokenizer
-
-
-class Branches(NamedTuple):
-  """Where tokens stand and what they see, when some are branches.
-
-  Attributes:
-    positions: int32 [T].
-    visible: bool [T, T], by query and key; no token sees a later one.
-  """
-
-  positions: Int[Array, " T"]
-  visible: Bool[Array, "T T"]
+from icl_graphs.training import coin_processes, coin_tokenizer, forward
 
 
 class Rows(NamedTuple):
@@ -62,7 +50,7 @@ class Rows(NamedTuple):
   others: Int[Array, "B T"]
   chances: Float[Array, "B T"]
   weights: Float[Array, "B T"]
-  branches: Branches | None = None
+  branches: forward.Branches | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,6 +146,27 @@ def _words(spaced: bool) -> Array:
   return jnp.array([known[space + word] for word in coins.WORDS], jnp.int32)
 
 
+def _written(flips: Array, seeded: bool = False) -> Array:
+  """Tokens of flips [B, F]; `seeded` if the prompt ends with a flip already."""
+  written = _words(True)[flips]
+  if seeded:
+    return written
+  return written.at[:, 0].set(_words(False)[flips[:, 0]])
+
+
+def _labels(repeats: Array) -> Array:
+  """Tokens of judgments, true where a word is repeated."""
+  known = coin_tokenizer.ids()
+  return jnp.where(
+    repeats, known[f" {coins.NOT_RANDOM}"], known[f" {coins.RANDOM}"]
+  ).astype(jnp.int32)
+
+
+def _chance_of_other(drawn: Array, chance: Array) -> Array:
+  """Chance of what was not drawn; `chance` is that of `drawn` being true."""
+  return jnp.where(drawn, 1.0 - chance, chance)
+
+
 @functools.cache
 def _opposites() -> np.ndarray:
   """Token to the one that could have been drawn in its place, or itself."""
@@ -197,10 +206,8 @@ def _continued(
     comma_weight: of the commas' losses; a flip's is 1.
     pad: tokens to add at the end.
   """
-  written = _words(True)[flips]
-  if not seeded:
-    written = written.at[:, 0].set(_words(False)[flips[:, 0]])
-  opposite = jnp.where(flips == 1, 1.0 - tails, tails)
+  written = _written(flips, seeded)
+  opposite = _chance_of_other(flips == 1, tails)
   known = coin_tokenizer.ids()
 
   def joined(before, each, comma, after):
@@ -266,15 +273,11 @@ def _asked_once(key: Array, stage: Stage) -> Rows:
   )
   count = random.randint(keys[1], (batch,), 1, longest + 1)
   comma = random.bernoulli(keys[2], shape=(batch,)).astype(jnp.int32)
-  written = _words(True)[flips]
-  written = written.at[:, 0].set(_words(False)[flips[:, 0]])
+  written = _written(flips)
   known = coin_tokenizer.ids()
   commas = jnp.full_like(written, known[","])
   body = jnp.stack([written, commas], axis=2).reshape(batch, 2 * longest)
   head, tail = map(jnp.asarray, _judgment_parts())
-  label = jnp.where(
-    repeats, known[f" {coins.NOT_RANDOM}"], known[f" {coins.RANDOM}"]
-  ).astype(jnp.int32)
   total = len(head) + 2 * longest + len(tail) + 1
   place = jnp.arange(total)[None]
   inside = place - len(head)
@@ -288,7 +291,11 @@ def _asked_once(key: Array, stage: Stage) -> Rows:
   tokens = jnp.where(inside >= 0, picked(body, inside), tokens)
   ends = jnp.broadcast_to(tail[None], (batch, len(tail)))
   ends = jnp.concatenate(
-    [ends, label[:, None], jnp.full((batch, 1), known[coin_tokenizer.PAD])],
+    [
+      ends,
+      _labels(repeats)[:, None],
+      jnp.full((batch, 1), known[coin_tokenizer.PAD]),
+    ],
     axis=1,
   )
   tokens = jnp.where(ending >= 0, picked(ends, ending), tokens)
@@ -297,9 +304,9 @@ def _asked_once(key: Array, stage: Stage) -> Rows:
   weights = is_flip.astype(jnp.float32)
   weights += stage.label_weight * is_label.astype(jnp.float32)
   tails, not_random = coin_processes.posterior(flips)
-  opposite = jnp.where(flips == 1, 1.0 - tails[:, :-1], tails[:, :-1])
-  doubted = jnp.take_along_axis(not_random, count[:, None], axis=1)
-  doubted = jnp.where(repeats[:, None], 1.0 - doubted, doubted)
+  opposite = _chance_of_other(flips == 1, tails[:, :-1])
+  told = jnp.take_along_axis(not_random, count[:, None], axis=1)
+  doubted = _chance_of_other(repeats[:, None], told)
   chances = jnp.where(
     is_flip, picked(jnp.repeat(opposite, 2, axis=1), inside), 0.0
   )
@@ -352,13 +359,9 @@ def _questions(
     not_random: float32 [B, K], the chance that they do, given those seen.
     weight: of each label.
   """
-  known = coin_tokenizer.ids()
-  pad = known[coin_tokenizer.PAD]
-  labels = jnp.where(
-    repeats, known[f" {coins.NOT_RANDOM}"], known[f" {coins.RANDOM}"]
-  ).astype(jnp.int32)
-  labels = jnp.broadcast_to(labels[:, None], not_random.shape)
-  doubted = jnp.where(repeats[:, None], 1.0 - not_random, not_random)
+  pad = coin_tokenizer.ids()[coin_tokenizer.PAD]
+  labels = jnp.broadcast_to(_labels(repeats)[:, None], not_random.shape)
+  doubted = _chance_of_other(repeats[:, None], not_random)
 
   def at_end(values, before):
     """Values [B, K] at the last token of each question; [B, K * tail]."""
@@ -375,7 +378,7 @@ def _questions(
   )
 
 
-def _branches(trunk: int, ends: Array, length: int) -> Branches:
+def _branches(trunk: int, ends: Array, length: int) -> forward.Branches:
   """Of a trunk and of branches that go on after its first `ends` tokens.
 
   Args:
@@ -393,4 +396,5 @@ def _branches(trunk: int, ends: Array, length: int) -> Branches:
   own = number[:, None] == number[None]
   on_trunk = place[None] < seen[:, None]
   visible = (own | on_trunk) & (place[None] <= place[:, None])
-  return Branches(jnp.concatenate([jnp.arange(trunk), positions]), visible)
+  positions = jnp.concatenate([jnp.arange(trunk), positions])
+  return forward.Branches(positions, visible)

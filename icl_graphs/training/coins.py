@@ -181,9 +181,7 @@ def loss(
   """
   total, weight = jnp.zeros(()), jnp.zeros(())
   for rows in coin_mixture.sample(key, stage):
-    logits = forward.logits(
-      params, config, rows.tokens, *(rows.branches or (None, None))
-    )
+    logits = forward.logits(params, config, rows.tokens, rows.branches)
     drawn, other = (
       optax.softmax_cross_entropy_with_integer_labels(logits, tokens.ravel())
       for tokens in (rows.following, rows.others)

@@ -8,6 +8,8 @@ queries with heads outermost. A test holds the two together.
 Legend: B batch, T time, N heads, H head size, D width, V vocabulary.
 """
 
+from typing import NamedTuple
+
 import jax
 from jax import numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -18,6 +20,18 @@ from icl_graphs.models import decoder, rope
 # Fewer scores beyond the causal triangle against more, smaller products.
 _BLOCKS = 4
 _SMALLEST_BLOCK = 64
+
+
+class Branches(NamedTuple):
+  """Where tokens stand and what they see, when some are branches.
+
+  Attributes:
+    positions: int32 [T].
+    visible: bool [T, T], by query and key; no token sees a later one.
+  """
+
+  positions: Int[Array, " T"]
+  visible: Bool[Array, "T T"]
 
 
 def check(config: config_lib.DecoderConfig) -> None:
@@ -49,8 +63,7 @@ def logits(
   params: decoder.Params,
   config: config_lib.DecoderConfig,
   tokens: Int[Array, "B T"],
-  positions: Int[Array, " T"] | None = None,
-  visible: Bool[Array, "T T"] | None = None,
+  branches: Branches | None = None,
 ) -> Float[Array, "B*T V"]:
   """Float32 logits at every position, [B * T, V]: rows as `tokens.ravel()`.
 
@@ -58,15 +71,12 @@ def logits(
     params: of the decoder.
     config: accepted by `check`.
     tokens: ids below V.
-    positions: of all sequences; by default 0 to T - 1.
-    visible: which keys (axis 1) each query sees, none of them later; by default
-      all up to itself.
+    branches: of all sequences; by default every token sees all before it.
   """
   time = tokens.shape[1]
-  if positions is None:
-    positions = jnp.arange(time)
-  if visible is None:
-    visible = jnp.tril(jnp.ones((time, time), bool))
+  positions, visible = branches or Branches(
+    jnp.arange(time), jnp.tril(jnp.ones((time, time), bool))
+  )
   turn = rope.rotation(config.rope, config.head_size, positions, jnp.float32)
   hidden = params["embedding"][tokens.ravel()]
   for layer in range(config.num_layers):

@@ -97,7 +97,7 @@ def optimiser(
   def rate(peak):
     if finishing is not None:
       peak *= described.finishing[finishing]
-      steps = described.stages[finishing - len(described.finishing)].steps
+      steps = described.finishing_stages[finishing].steps
       rise = max(1, steps // 10)
       return optax.join_schedules(
         [

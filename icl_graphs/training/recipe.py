@@ -96,18 +96,22 @@ class Recipe:
     return sum(stage.steps for stage in self.stages)
 
   @property
+  def finishing_stages(self) -> tuple[Stage | coin_mixture.Stage, ...]:
+    """The last stages, as many as `finishing` has rates."""
+    return self.stages[len(self.stages) - len(self.finishing) :]
+
+  @property
   def first_steps(self) -> int:
-    """Steps of the first schedule, which `finishing` stages are not part of."""
-    count = len(self.stages) - len(self.finishing)
-    return sum(stage.steps for stage in self.stages[:count])
+    """Steps of the first schedule, which finishing stages are not part of."""
+    return self.steps - sum(stage.steps for stage in self.finishing_stages)
 
   def finishing_at(self, step: int) -> int | None:
     """Number of the finishing stage of a step counted from 0, if it has one."""
-    ends, found = self.first_steps, None
-    for number in range(len(self.finishing)):
-      if step >= ends:
+    begins, found = self.first_steps, None
+    for number, stage in enumerate(self.finishing_stages):
+      if step >= begins:
         found = number
-      ends += self.stages[number - len(self.finishing)].steps
+      begins += stage.steps
     return found
 
   @property

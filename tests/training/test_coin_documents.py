@@ -168,7 +168,7 @@ def test_branches_are_read_as_documents_of_their_own(often):
   params = optimise.init(described, 0)
   rows = jax.tree.map(lambda leaf: leaf[:3], often._replace(branches=None))
   read = jax.jit(forward.logits, static_argnums=1)
-  found = read(params, config, rows.tokens, *often.branches)
+  found = read(params, config, rows.tokens, often.branches)
   found = np.asarray(found).reshape(*rows.tokens.shape, -1)
   for ids, row, place in asked(rows._replace(branches=often.branches)):
     # Nothing sees the padding after it, and one length compiles once.
@@ -339,12 +339,7 @@ def test_the_loss_is_the_weighted_mean():
   @jax.jit
   def both(params, key):
     parts = [
-      (
-        rows,
-        forward.logits(
-          params, config, rows.tokens, *(rows.branches or (None, None))
-        ),
-      )
+      (rows, forward.logits(params, config, rows.tokens, rows.branches))
       for rows in coin_mixture.sample(key, stage)
     ]
     return coins_recipe.loss(params, config, stage, key), parts
